@@ -1,0 +1,1 @@
+"""Measurements: ratios against peers in one run, and the labelled diagnosis benchmark."""

@@ -1,0 +1,1 @@
+"""The labelled diagnosis benchmark: synthetic runs with known faults, scored by rule."""

@@ -1,0 +1,1 @@
+"""Templates, style sheet and chart script of the report page; packaged as `trainlens.templates`."""

@@ -1,0 +1,188 @@
+// Everything around the charts: runs, evidence, files, controls, tables.
+// --- runs ---
+function setOff(off) {
+  state.off = off;
+  for (const box of all("[data-run-box]")) box.checked = !off.has(Number(box.dataset.runBox));
+  for (const chip of all("[data-run-chip]"))
+    chip.setAttribute("aria-pressed", String(!off.has(Number(chip.dataset.runChip))));
+  writeState();
+  refresh();
+}
+function toggle(run) {
+  const off = new Set(state.off);
+  if (!off.delete(run)) off.add(run);
+  setOff(off);
+}
+function isolate(run) {
+  const others = source.runs.map((_, i) => i).filter((i) => i !== run);
+  const alone = !state.off.has(run) && others.every((i) => state.off.has(i));
+  setOff(new Set(alone ? [] : others));
+}
+function heat(run) {
+  if (hot === run) return;
+  hot = run;
+  refresh();
+}
+function listenRuns() {
+  for (const box of all("[data-run-box]"))
+    box.addEventListener("change", () => toggle(Number(box.dataset.runBox)));
+  for (const chip of all("[data-run-chip]")) {
+    const run = Number(chip.dataset.runChip);
+    chip.addEventListener("click", (event) => (event.shiftKey ? isolate(run) : toggle(run)));
+    chip.addEventListener("dblclick", () => isolate(run));
+  }
+  for (const node of all("[data-run-chip], tr[data-run]")) {
+    const run = Number(node.dataset.runChip ?? node.dataset.run);
+    node.addEventListener("pointerenter", () => heat(run));
+    node.addEventListener("pointerleave", () => heat(-1));
+  }
+  byId("runs-all")?.addEventListener("click", () => setOff(new Set()));
+  byId("runs-flagged")?.addEventListener("click", () =>
+    setOff(new Set(source.runs.map((_, i) => i).filter((i) => !source.runs[i].f))));
+}
+
+// --- evidence ---
+function showEvidence(n) {
+  const mark = source.marks.find((m) => m.n === n);
+  if (!mark) return;
+  state.mode = "step";
+  state.focus = n;
+  byId("x-axis").value = "step";
+  const chart = charts.find((c) => c.k === mark.chart) || charts[0];
+  if (!chart) return;
+  const full = ownSpan(chart);
+  const pad = Math.max((mark.b - mark.a) * 0.75, (full[1] - full[0]) * 0.02);
+  reveal(chart.figure);
+  if (state.off.has(mark.run)) toggle(mark.run);
+  zoomTo(chart, [mark.a - pad, mark.b + pad]);
+  chart.figure.scrollIntoView({ block: "center" });
+  chart.plot.focus({ preventScroll: true });
+}
+function reveal(node) {
+  for (let up = node; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
+}
+function followAnchor() {
+  const target = /^#f\d+$/.test(location.hash) && byId(location.hash.slice(1));
+  if (!target) return;
+  reveal(target);
+  target.scrollIntoView({ block: "center" });
+}
+
+// --- files ---
+function save(blob, name) {
+  const link = make("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+// A name that begins like a formula must not become one in a spreadsheet.
+const cell = (text) => `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replace(/"/g, '""')}"`;
+function csv(some) {
+  const rows = ["metric,run,split,first_step,last_step,mean,min,max"];
+  for (const chart of some)
+    for (const line of chart.lines.map(load))
+      line.mean.forEach((mean, i) => rows.push([cell(chart.name), cell(source.runs[line.r].n),
+        cell(line.s), line.grid.first[i], line.grid.last[i], mean, line.low[i], line.high[i]].join(",")));
+  return new Blob([rows.join("\n"), "\n"], { type: "text/csv" });
+}
+function png(chart) {
+  draw(chart);
+  const scale = window.devicePixelRatio || 1, extra = 30 * scale;
+  const sheet = make("canvas"), pen = sheet.getContext("2d");
+  sheet.width = chart.canvas.width;
+  sheet.height = chart.canvas.height + extra;
+  pen.fillStyle = ink.paper;
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  pen.fillStyle = ink.ink;
+  pen.font = `${13 * scale}px system-ui, sans-serif`;
+  pen.fillText(chart.name + (chart.unit ? ` (${chart.unit})` : ""), 8 * scale, 20 * scale);
+  pen.drawImage(chart.canvas, 0, extra);
+  sheet.toBlob((blob) => save(blob, `${chart.k}.png`));
+}
+
+// --- controls ---
+function listenView() {
+  const axis = byId("x-axis");
+  for (const [mode, field] of Object.entries(CLOCK))
+    if (!source.runs.some((r) => r[field])) axis.querySelector(`[value=${mode}]`).remove();
+  if (![...axis.options].some((o) => o.value === state.mode)) state.mode = "step";
+  axis.value = state.mode;
+  axis.addEventListener("change", () => {
+    state.mode = axis.value;
+    zoomTo({ own: false }, null);
+  });
+  const smooth = byId("smooth"), shows = () => {
+    byId("smooth-value").textContent = state.smooth ? `${number(state.smooth)} %` : "off";
+  };
+  smooth.value = state.smooth;
+  shows();
+  smooth.addEventListener("input", () => {
+    state.smooth = Number(smooth.value);
+    shows();
+    writeState();
+    refresh();
+  });
+  const scale = byId("y-axis");
+  scale.value = state.log;
+  scale.addEventListener("change", () => { state.log = scale.value; writeState(); refresh(); });
+  byId("reset").disabled = !state.zoom;
+  byId("reset").addEventListener("click", () => zoomTo({ own: false }, null));
+}
+function listenControls() {
+  const theme = byId("theme");
+  theme.addEventListener("change", () => {
+    if (theme.value === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme.value;
+    readColours();
+    refresh();
+  });
+  for (const button of all("[data-evidence]"))
+    button.addEventListener("click", () => showEvidence(Number(button.dataset.evidence)));
+  for (const chart of charts) {
+    const on = (name, act) =>
+      chart.figure.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+    on("log", () => { chart.logAxis = !isLog(chart); byId("y-axis").value = state.log = "auto"; refresh(); });
+    on("csv", () => save(csv([chart]), `${chart.k}.csv`));
+    on("png", () => png(chart));
+  }
+  byId("save-csv").addEventListener("click", () => save(csv(charts), "charts.csv"));
+  byId("save-json").addEventListener("click", () =>
+    save(new Blob([byId("findings-json").textContent], { type: "application/json" }), "findings.json"));
+}
+function listenSort(table) {
+  all("th button", table).forEach((button) => button.addEventListener("click", () => {
+    const head = button.closest("th"), column = [...head.parentElement.children].indexOf(head);
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of all("th", table)) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const value = (row) => row.children[column].dataset.v ?? row.children[column].textContent.trim();
+    const compare = (a, b) => {
+      const [p, q] = [value(a), value(b)], missing = (p === "") - (q === "");
+      if (missing) return missing;
+      const order = p !== "" && !Number.isNaN(Number(p)) && !Number.isNaN(Number(q))
+        ? Number(p) - Number(q) : p.localeCompare(q);
+      return down ? -order : order;
+    };
+    table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
+  }));
+}
+
+readState();
+readColours();
+for (const node of all("[data-script]")) node.hidden = false;
+listenControls();
+if (charts.length) listenView();
+listenRuns();
+if (state.off.size) setOff(state.off);
+all("table.sortable").forEach(listenSort);
+for (const chart of charts) { listen(chart); watcher.observe(chart.plot); sizes.observe(chart.plot); }
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
+addEventListener("hashchange", followAnchor);
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = all("details:not([open])");
+  for (const node of folded) node.open = true;
+});
+addEventListener("afterprint", () => { for (const node of folded) node.open = false; });
+document.documentElement.dataset.ready = "yes";

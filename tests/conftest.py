@@ -1,0 +1,31 @@
+"""Settings of the whole suite, where the real logs lie, and helpers that tests import by name."""
+
+import os
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# The builder of demonstration reports and the browser driver.
+sys.path.append(str(Path(__file__).parent / "render"))
+
+# A shared machine stalls now and then; the same examples every time keep the suite a fact.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+ROOT = Path(__file__).parent.parent
+REAL_LOGS = ROOT.parent / "shared" / "real_logs"
+
+
+@pytest.fixture(scope="session")
+def real_logs():
+    """Folder of other people's logs; not part of the project."""
+    if not REAL_LOGS.is_dir():
+        pytest.skip("real logs of other people are not beside this checkout")
+    return REAL_LOGS
+
+
+@pytest.fixture(scope="session")
+def sample_runs():
+    return ROOT / "sample_runs"

@@ -1,0 +1,82 @@
+"""Rule divergence."""
+
+import numpy as np
+import pytest
+from rule_runs import a_run
+
+from benchmarks.diagnosis.curves import NOISES, healthy, noise
+from trainlens.rules import all_rules
+
+
+def judge(run):
+    (found,) = all_rules()["divergence"](run)
+    return found
+
+
+def sick(kind, growth, start, n=2000, scale=1.0):
+    value = healthy(n, np.random.default_rng(5), kind=kind, sigma=0.03, scale=scale)
+    at = int(start * n)
+    value[at:] *= np.linspace(1, growth, n - at)
+    return value
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("kind", NOISES)
+def test_fast_and_slow_divergence_and_neither(kind, scale):
+    assert judge(a_run(loss=sick(kind, 1.0, 0.7, scale=scale))).status == "pass"
+    slow = judge(a_run(loss=sick(kind, 1.5, 0.7, scale=scale)))
+    assert slow.status == "fail"
+    assert slow.first_step >= 1300
+    fast = judge(a_run(loss=sick(kind, 20, 0.8, scale=scale)))
+    assert (fast.status, fast.severity) == ("fail", "error")
+    assert fast.first_step >= 1500
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_a_wandering_flat_loss_does_not_diverge(n):
+    warned = [
+        judge(a_run(loss=np.exp(noise("ar9", n, 0.15, np.random.default_rng(seed))))).failed
+        for seed in range(60)
+    ]
+    assert sum(warned) <= 2
+
+
+def test_a_blow_up_before_nan_is_found():
+    value = sick("white", 1.0, 0.9)
+    value[1900:1910] *= np.logspace(1, 10, 10)
+    value[1910:] = np.nan
+    found = judge(a_run(loss=value))
+    assert found.severity == "error"
+    assert found.first_step == 1901
+    assert found.evidence["peak"] > 1e8
+
+
+def test_a_spike_that_recovered_is_none():
+    value = sick("white", 1.0, 0.9)
+    value[1800:1815] *= 20
+    assert judge(a_run(loss=value)).status == "pass"
+
+
+def test_overfitting_is_none():
+    train = sick("white", 1.0, 0.9)
+    found = judge(a_run(loss=train, val_loss=np.linspace(0.5, 2, 100)))
+    assert (found.status, found.split) == ("pass", "train")
+
+
+def test_a_loss_that_rises_with_the_reward_is_info():
+    value = sick("white", 3.0, 0.6)
+    reward = np.linspace(0, 200, 2000)
+    assert judge(a_run(loss=value, ep_rew_mean=reward)).severity == "info"
+    assert judge(a_run(loss=value, ep_rew_mean=-reward)).severity == "error"
+
+
+def test_a_negative_loss_that_rises():
+    value = np.log(sick("white", 1.0, 0.9)) - 3
+    assert judge(a_run(loss=value)).status == "pass"
+    value[1400:] += np.linspace(0, 2, 600)
+    assert judge(a_run(loss=value)).status == "fail"
+
+
+def test_few_points_and_no_loss():
+    assert judge(a_run(loss=np.ones(12))).status == "inconclusive"
+    assert judge(a_run(lr=np.ones(100))).status == "skip"

@@ -1,0 +1,77 @@
+"""``slow-batch``: single slow batches and lasting slowdowns, in any unit."""
+
+import numpy as np
+import pytest
+from rule_runs import a_run
+
+from trainlens.rules.base import Severity, Status
+from trainlens.rules.seed import slow_batch as seed
+from trainlens.rules.slow_batch import slow_batch
+
+
+def times(n=1000, sigma=0.1, scale=0.3, seed=0):
+    return scale * np.exp(np.random.default_rng(seed).normal(0, sigma, n))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_single_slow_batch(scale):
+    value = times(scale=scale)
+    value[500] *= 12
+    (found,) = slow_batch(a_run(batch_time=value))
+    assert found.status is Status.FAIL
+    assert found.severity is Severity.INFO, "1 % of the time"
+    assert (found.first_step, found.last_step) == (501, 501)
+    assert found.evidence["worst_ratio"] == pytest.approx(12, rel=0.4)
+
+
+def test_slow_batches_that_cost_much_are_a_warning():
+    value = times()
+    value[100::100] *= 20
+    (found,) = slow_batch(a_run(batch_time=value))
+    assert found.severity is Severity.WARNING
+    assert "every 100 batches" in found.message
+    assert found.evidence["slow"] == 9
+
+
+@pytest.mark.parametrize("ratio", [2.0, 5.0, 20.0])
+def test_a_lasting_slowdown(ratio):
+    value = times()
+    value[600:] *= ratio
+    (found,) = slow_batch(a_run(batch_time=value))
+    assert found.status is Status.FAIL
+    assert found.first_step == pytest.approx(600, abs=25)
+    assert found.evidence["ratio"] == pytest.approx(ratio, rel=0.1)
+    assert "to the end" in found.message
+
+
+def test_a_slowdown_that_ends():
+    value = times()
+    value[400:600] *= 3
+    (found,) = slow_batch(a_run(batch_time=value))
+    assert found.last_step == pytest.approx(600, abs=25)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.02, 0.3])
+@pytest.mark.parametrize("n", [20, 100, 3000])
+def test_steady_times_pass(n, sigma):
+    value = times(n, sigma, seed=n)
+    value[:2] *= 50  # compilation
+    (found,) = slow_batch(a_run(batch_time=value))
+    assert found.status is Status.PASS
+
+
+def test_accumulation_is_a_pattern_not_a_fault():
+    value = times()
+    value[3::4] *= 8
+    assert [f.status for f in slow_batch(a_run(batch_time=value))] == [Status.PASS]
+
+
+def test_too_few_and_none():
+    assert next(iter(slow_batch(a_run(batch_time=np.ones(5))))).status is Status.INCONCLUSIVE
+    assert next(iter(slow_batch(a_run(loss=np.ones(5))))).status is Status.SKIP
+
+
+def test_the_seed_profile_is_300_seconds():
+    assert next(iter(seed.slow_batch(a_run(batch_time=[1.0, 300.1])))).failed
+    assert not next(iter(seed.slow_batch(a_run(batch_time=[1.0, 300.0])))).failed
+    assert next(iter(seed.slow_batch(a_run(batch_time=[np.nan])))).status is Status.INCONCLUSIVE

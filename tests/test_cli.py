@@ -1,0 +1,297 @@
+"""The command line: output, exit codes, and one clear line for bad input."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from trainlens import cli
+
+FINDING_KEYS = {
+    *("rule", "status", "severity", "metric", "split", "first_step", "last_step", "message"),
+    *("evidence", "causes", "prescriptions"),
+}
+LINE = '{{"step": {0}, "loss": {1}, "lr": 0.001}}\n'
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    path = tmp_path / "healthy.jsonl"
+    path.write_text("".join(LINE.format(i, 3 / (1 + i) ** 0.3) for i in range(400)))
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.jsonl"
+    values = [3 / (1 + i) ** 0.3 if i < 300 else "NaN" for i in range(400)]
+    path.write_text("".join(LINE.format(i, v) for i, v in enumerate(values)))
+    return path
+
+
+def run(*arguments, monkeypatch=None):
+    """Run the command in this process as a shell would: (code, stdout, stderr)."""
+    runner = CliRunner()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["trainlens", *map(str, arguments)])
+        result = runner.invoke(_Entry(), list(map(str, arguments)))
+    return result.exit_code, result.stdout, result.stderr
+
+
+class _Entry:
+    """`main` in the shape that click's test runner calls."""
+
+    name = "trainlens"
+
+    def main(self, args, prog_name, **extra):
+        cli.main()
+
+
+def test_diagnose_a_healthy_run(healthy):
+    code, out, _ = run("diagnose", healthy)
+    assert code == 0
+    assert "healthy" in out
+
+
+def test_diagnose_a_broken_run(broken):
+    code, out, _ = run("diagnose", broken)
+    assert code == 1
+    assert "non-finite" in out
+    assert "300" in out
+    assert run("diagnose", broken, "--fail-on", "never")[0] == 0
+
+
+def test_diagnose_json_is_the_contract(broken):
+    code, out, _ = run("diagnose", broken, "--json")
+    document = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert code == 1
+    assert document["schema"] == "trainlens.diagnosis/1"
+    (only,) = document["runs"]
+    assert only.keys() >= {
+        "name",
+        "path",
+        "format",
+        "attempts",
+        "steps",
+        "verdict",
+        "results",
+        "notices",
+    }
+    assert only["steps"] == [0, 399]
+    assert only["verdict"] == "failing"
+    (fault,) = [r for r in only["results"] if r["rule"] == "non-finite" and r["status"] == "fail"]
+    assert fault.keys() >= FINDING_KEYS
+    assert (fault["metric"], fault["split"], fault["first_step"]) == ("loss", "train", 300)
+    assert fault["prescriptions"][0].keys() == {"text", "patch"}
+
+
+def rules_that_ran(*arguments):
+    document = json.loads(run("diagnose", "--json", *arguments)[1])
+    return {result["rule"] for result in document["runs"][0]["results"]}
+
+
+def test_select_and_ignore(broken):
+    assert rules_that_ran(broken, "--select", "non-finite") == {"non-finite"}
+    assert "non-finite" not in rules_that_ran(broken, "--ignore", "non-finite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--select", "no-such"], ["unknown rule 'no-such'"]),
+        (["--profile", "no-such"], ["unknown profile", "default, seed"]),
+        (["--set", "loss-spike"], ["RULE.SETTING=VALUE"]),
+        (["--set", "loss-spike.no=1"], ["no setting 'no'", "it has:"]),
+        (["--set", "no-such.a=1"], ["unknown rule 'no-such'"]),
+    ],
+)
+def test_a_wrong_option_is_one_line(healthy, arguments, words):
+    code, out, err = run("diagnose", healthy, *arguments)
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    for word in words:
+        assert word in err
+
+
+def test_ls(healthy, broken, tmp_path):
+    code, out, _ = run("ls", tmp_path)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split()[:3] == ["run", "format", "steps"]
+    assert [line.split()[:2] for line in lines[1:]] == [["broken", "jsonl"], ["healthy", "jsonl"]]
+
+
+def test_strict_fails_when_a_record_was_lost(healthy):
+    with open(healthy, "a") as file:
+        file.write('{"step": 400, "lo')
+    assert run("ls", healthy)[0] == 0
+    code, out, _ = run("ls", healthy, "--strict")
+    assert code == 1
+    assert "1 record lost" in out
+    assert run("diagnose", healthy, "--strict")[0] == 1
+    assert "torn-tail" in run("diagnose", healthy)[1]
+
+
+def test_rules_list_and_advice():
+    code, out, _ = run("rules")
+    assert code == 0
+    assert "loss-spike" in out
+    code, out, _ = run("rules", "loss-spike")
+    assert code == 0
+    assert "--set loss-spike." in out
+    assert run("rules", "no-such")[0] == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_export_keeps_every_point(broken, tmp_path, ending):
+    target = tmp_path / f"table.{ending}"
+    code, _, err = run("export", broken, "-o", target)
+    assert code == 0
+    assert "800 rows" in err
+    read = {
+        "csv": pd.read_csv,
+        "jsonl": lambda p: pd.DataFrame([json.loads(x) for x in p.read_text().splitlines()]),
+        "parquet": pd.read_parquet,
+    }[ending]
+    frame = read(target)
+    loss = frame[frame["metric"] == "loss"]
+    assert loss["step"].tolist() == list(range(400))
+    assert loss["value"].isna().sum() == 100
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_export_to_nowhere_leaves_nothing(healthy, tmp_path):
+    code, _, err = run("export", healthy, "-o", tmp_path / "no" / "table.csv")
+    assert code == 2
+    assert "cannot be written" in err
+    assert run("export", healthy, "-o", tmp_path / "table.xlsx")[0] == 2
+
+
+def test_plot(healthy, tmp_path):
+    for ending, magic in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        target = tmp_path / f"p.{ending}"
+        assert run("plot", healthy, "--metric", "train/loss", "-o", target)[0] == 0
+        assert target.read_bytes().startswith(magic)
+    code, _, err = run("plot", healthy, "--metric", "nope", "-o", tmp_path / "q.png")
+    assert code == 2
+    assert "there are: train/loss, train/lr" in err
+    assert not (tmp_path / "q.png").exists()
+
+
+def test_report(healthy, broken, tmp_path):
+    out = tmp_path / "out"
+    code, _, err = run("report", healthy, broken, "-o", out, "--format", "html", "--format", "md")
+    assert code == 0
+    names = {p.name for p in out.iterdir()}
+    assert {"index.html", "report.md", "report.json"} <= names
+    assert len([n for n in names if n.endswith(".png")]) >= 2
+    assert "index.html" in err
+    assert json.loads((out / "report.json").read_text())["schema"] == "trainlens.diagnosis/1"
+    assert run("report", broken, "-o", out, "--fail-on", "error")[0] == 1
+
+
+def test_report_into_a_file_is_one_line(healthy, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run("report", healthy, "-o", tmp_path / "file")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: None, ["no such file or folder"]),
+        (lambda p: p.mkdir(), ["no training log in this folder", "jsonl"]),
+        (lambda p: p.write_bytes(b""), ["is empty"]),
+        (lambda p: p.write_bytes(bytes(range(256)) * 40), ["no record could be read"]),
+        (lambda p: p.write_text("hello\n"), ["no intact record"]),
+        (lambda p: p.symlink_to("nowhere"), ["cannot be read"]),
+        (
+            lambda p: p.write_text(
+                "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+            ),
+            ["git-LFS pointer", "git lfs pull"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["ls"], ["diagnose"], ["report", "-o", "OUT"]])
+def test_bad_input_is_one_line(tmp_path, make, words, command):
+    path = tmp_path / "events.out.tfevents.1.host"
+    make(path)
+    code, out, err = run(*[a.replace("OUT", str(tmp_path / "out")) for a in command], path)
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    assert str(path) in err
+    for word in words:
+        assert word in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_file_among_good_ones_is_named(healthy, tmp_path):
+    (tmp_path / "events.out.tfevents.1.host").write_text(
+        "version https://git-lfs.github.com/spec/v1\n"
+    )
+    code, out, err = run("ls", tmp_path)
+    assert code == 0
+    assert "healthy" in out
+    assert "lfs-pointer" in err
+
+
+def test_hostile_text_does_not_reach_the_terminal(tmp_path):
+    path = tmp_path / "x.jsonl"
+    name = "loss\x1b]0;owned\x07\x1b[31m"
+    path.write_text("".join(json.dumps({"step": i, name: float("nan")}) + "\n" for i in range(50)))
+    for command in (["diagnose", path], ["ls", path]):
+        out = "".join(run(*command)[1:])
+        assert "\x1b" not in out
+        assert "\x07" not in out
+
+
+def command(*arguments, **more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "trainlens", *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
+    )  # fmt: skip
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, trainlens.cli as c\n"
+        "try: c.cli.main(['--help'], standalone_mode=False)\n"
+        "finally: print([m for m in ('numpy', 'pandas', 'scipy', 'matplotlib', 'torch', 'aim', "
+        "'tensorboard', 'jinja2', 'rich') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_closed_pipe_is_no_traceback(healthy):
+    process = command("diagnose", healthy, "--json")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() in (0, 1)
+
+
+def test_ctrl_c_is_no_traceback(healthy, monkeypatch):
+    def interrupted(paths):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_load", interrupted)
+    code, out, err = run("ls", healthy)
+    assert (code, out, err.strip()) == (130, "", "interrupted")
+
+
+def test_a_pipe_is_refused_not_waited_for(tmp_path):
+    fifo = tmp_path / "live.jsonl"
+    os.mkfifo(fifo)
+    code, _, err = run("ls", fifo)
+    assert code == 2
+    assert "not a regular file" in err

@@ -1,0 +1,94 @@
+"""What metric names mean."""
+
+import pytest
+
+from trainlens.roles import ROLES, SPLITS, parse_name, role_of
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "split"),
+    [
+        ("loss", "loss", ""),
+        ("val_loss", "loss", "val"),
+        ("eval/loss", "loss", "val"),
+        ("eval_wer", "wer", "val"),
+        ("Loss/train", "Loss", "train"),
+        ("loss/validation", "loss", "val"),
+        ("train/box_loss", "box_loss", "train"),
+        ("test_acc1", "acc1", "test"),
+        ("metrics/val/loss", "metrics/loss", "val"),
+        ("valid_ratio", "valid_ratio", ""),
+        ("validation_loss", "loss", "val"),
+        ("evaluate", "evaluate", ""),
+        ("training_loss", "loss", "train"),
+        ("value_loss", "value_loss", ""),
+        ("trainable_params", "trainable_params", ""),
+        ("train", "train", ""),
+        ("learning_rate", "learning_rate", ""),
+        ("", "", ""),
+    ],
+)
+def test_split_of_a_name(name, metric, split):
+    assert parse_name(name) == (metric, split)
+
+
+@pytest.mark.parametrize(
+    ("metric", "role", "direction"),
+    [
+        ("loss", "loss", "min"),
+        ("total", "loss", "min"),
+        ("loss_theta", "loss", "min"),
+        ("alpha_diversity", "loss", "min"),
+        ("cross_entropy", "loss", "min"),
+        ("perplexity", "loss", "min"),
+        ("logloss", "loss", "min"),
+        ("ce", "loss", "min"),
+        ("lr", "learning-rate", ""),
+        ("lr-Adam", "learning-rate", ""),
+        ("x/lr0", "learning-rate", ""),
+        ("base_lr", "learning-rate", ""),
+        ("learning_rate", "learning-rate", ""),
+        ("grad_norm", "gradient-norm", ""),
+        ("total_grad_norm", "gradient-norm", ""),
+        ("mpjpe", "metric", "min"),
+        ("wer", "metric", "min"),
+        ("acc1", "metric", "max"),
+        ("accuracy", "metric", "max"),
+        ("coco/AP", "metric", "max"),
+        ("metrics/mAP_0.5", "metric", "max"),
+        ("bleu", "metric", "max"),
+        ("episode/score", "metric", "max"),
+        ("batch_time", "batch-time", ""),
+        ("data_time", "data-time", ""),
+        ("tokens_per_sec", "throughput", ""),
+        ("gpu_memory", "gpu-memory", ""),
+        ("valid_ratio", "coverage", ""),
+        ("alpha_mean", "gate", ""),
+        ("dropout_rate", "dropout", ""),
+        ("w_clip", "loss-weight", ""),
+        ("epoch", "epoch", ""),
+        ("fraud", "other", ""),
+        ("metric_3", "other", ""),
+    ],
+)
+def test_role_of_a_metric(metric, role, direction):
+    found = role_of(metric)
+    assert (found.name, found.direction) == (role, direction)
+
+
+def test_units():
+    assert role_of("mpjpe").unit == "mm"
+    assert role_of("batch_time").unit == "s"
+
+
+def test_what_the_format_says_counts():
+    assert role_of("theta", "loss").name == "loss"
+    assert role_of("loss", "system").name == "system"
+
+
+def test_every_role_is_described():
+    names = ["loss", "acc", "lr", "grad_norm", "batch_time", "data_time", "fps", "gpu_mem",
+             "coverage", "gate", "dropout", "batch_classes", "w_clip", "epoch",
+             "progress", "cpu", "x"]  # fmt: skip
+    assert {role_of(n).name for n in names} == set(ROLES)
+    assert set(SPLITS.values()) == {"train", "val", "test"}

@@ -1,0 +1,5 @@
+"""``python -m trainlens`` is the command ``trainlens``."""
+
+from trainlens.cli import main
+
+main()

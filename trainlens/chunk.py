@@ -1,0 +1,83 @@
+"""What readers hand over: `Column` and `Chunk`, and the `Notice` of what they doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that a reader repaired, skipped or doubted.
+
+    Parameters
+    ----------
+    kind : str
+        Kebab-case: ``torn-tail``, ``corrupt``, ``skipped``, ``assumed``, ``lfs-pointer``,
+        ``empty``, ``unreadable``, ``not-a-log``, ``unfinished``.
+    where : str
+        File, and byte range or line where there is one: ``"run.jsonl, bytes 100-220"``.
+    message : str
+        What was found and what was done about it.
+    lost : int or None
+        Records lost; None when they cannot be counted; 0 when nothing was lost.
+    """
+
+    kind: str
+    where: str
+    message: str
+    lost: int | None = 0
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """New points of one metric, as a reader found them.
+
+    Parameters
+    ----------
+    name : str
+        The name as it stands in the log.
+    step : ndarray of int64, shape (n,)
+    value : ndarray of float64, shape (n,)
+        NaN and infinities are data.
+    wall_time : ndarray of float64, shape (n,)
+        Unix seconds; NaN where unknown.
+    epoch : ndarray of float64, shape (n,)
+        NaN where unknown.
+    split : str or None
+        None lets the name decide (``val_loss`` -> ``loss`` of ``val``); else the name is kept.
+    kind : str
+        ``"loss"`` or ``"system"`` where the format itself says so; else empty.
+    """
+
+    name: str
+    step: Ints
+    value: Floats
+    wall_time: Floats
+    epoch: Floats
+    split: str | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What one `poll` of a reader found: each record exactly once."""
+
+    columns: tuple[Column, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+
+def unknown(n: int) -> Floats:
+    """A column of n NaNs that takes no memory: the value of a field the log does not have."""
+    return np.broadcast_to(np.float64(np.nan), (n,))

@@ -1,0 +1,276 @@
+"""A loss that rises and stays up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainlens.detect.base import Event, Floats, Ints
+from trainlens.stats.noise import MAD_TO_SIGMA
+
+SAMPLE = 2048  # points of the whole series that are remembered, evenly spaced
+TAIL = 64  # and the last ones, all of them
+WINDOWS = 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as divergence.
+
+    Parameters
+    ----------
+    ratio : float
+        Last level over the best one, whatever the pace.
+    slow : float
+        Last level over the best one for a slow but very clear rise at the end.
+    z : float
+        The rise in standard deviations of a level.
+    blowup : float
+        Ratio at which the last 3 points are enough.
+    points : int
+        No judgement on shorter series.
+    """
+
+    ratio: float = 1.5
+    slow: float = 1.15
+    z: float = 6.0
+    blowup: float = 10.0
+    points: int = 30
+
+
+class DivergenceDetector:
+    """Compares the level at the end with the best level before.
+
+    It keeps an even sample of at most 2048 points of the series and the last 64. The levels are
+    the medians of 20 windows; the last two are compared with the best two neighbours before. The
+    noise of a level is inflated by the autocorrelation of the points, which is estimated from
+    differences so that no trend looks like autocorrelation. A rise that the curve has shown
+    before, on the way to its best level, is its habit (a cyclic learning rate) and none. A
+    divergence lasts to the end: `update` never has one to report, `open` and `finish` have.
+    NaN and infinite values are left out.
+
+    Parameters
+    ----------
+    limits : Limits, optional
+
+    Attributes
+    ----------
+    seen : int
+        Finite points so far.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._stride = 1
+        self._step = np.empty(0, np.int64)
+        self._value = np.empty(0)
+        self._place = np.empty(0, np.int64)  # position of a sampled point in the fed series
+        self._tail_step = np.empty(0, np.int64)
+        self._tail = np.empty(0)
+        self._fed = 0
+        self.seen = 0
+
+    def update(self, step: Ints, value: Floats) -> list[Event]:
+        """See `trainlens.detect.base.Detector`; always empty."""
+        good = np.isfinite(value)
+        place = self._fed + np.flatnonzero(good)
+        self._fed += len(value)
+        step, value = step[good], value[good]
+        number = np.arange(self.seen, self.seen + len(value))
+        self.seen += len(value)
+        while -(-self.seen // self._stride) > SAMPLE:
+            self._stride *= 2
+            self._step, self._value = self._step[::2], self._value[::2]
+            self._place = self._place[::2]
+        kept = number % self._stride == 0
+        self._step = np.concatenate([self._step, step[kept]])
+        self._value = np.concatenate([self._value, value[kept]])
+        self._place = np.concatenate([self._place, place[kept]])
+        self._tail_step = np.concatenate([self._tail_step, step])[-TAIL:]
+        self._tail = np.concatenate([self._tail, value])[-TAIL:]
+        return []
+
+    def finish(self) -> list[Event]:
+        """See `trainlens.detect.base.Detector`."""
+        event = self.open
+        return [event] if event else []
+
+    @property
+    def rise(self) -> float:
+        """Last level over the best one, NaN before there are enough points."""
+        if self.seen < self._limits.points:
+            return float("nan")
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            curve = self._curve()
+            return float(curve.ratio(curve.rise))
+
+    @property
+    def open(self) -> Event | None:
+        """The divergence up to here, None where there is none."""
+        if self.seen < self._limits.points:
+            return None
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            curve = self._curve()
+            if self._risen(curve):
+                onset = curve.onset()
+                return self._event(curve, onset, curve.best_level, curve.z)
+            return self._blown_up(curve)
+
+    def _curve(self) -> _Curve:
+        log = bool(np.all(self._value > 0) and np.all(self._tail > 0))
+        return _Curve(self._value, log)
+
+    def _risen(self, curve: _Curve) -> bool:
+        """Whether the level at the end is far above the best level, and never was before."""
+        limits = self._limits
+        surely = limits.z * (1 + 20 / self.seen)  # the noise of short series is less known
+        if curve.rise <= 1.5 * curve.habit or curve.z < surely:
+            return False
+        fast = curve.rise >= curve.least(limits.ratio)
+        late = curve.best >= len(curve.level) * 0.4
+        slow = curve.rise >= curve.least(limits.slow)
+        return fast or (slow and late and curve.climbs)
+
+    def _blown_up(self, curve: _Curve) -> Event | None:
+        """A rise in the very last points, too late for the levels."""
+        limits, tail = self._limits, self._tail
+        y = _scale(tail, curve.log)
+        calm = float(np.median(curve.level[-3:]))
+        height = max(curve.least(limits.ratio), limits.z * curve.sigma, 1.5 * curve.habit)
+        below = np.flatnonzero(~(y > calm + height))
+        first = int(below[-1]) + 1 if len(below) else 0
+        count = len(tail) - first
+        huge = count >= 3 and float(np.max(y[first:])) >= calm + curve.least(limits.blowup)
+        if not huge and count < 15:
+            return None
+        sigma = max(curve.sigma, 1e-300)
+        z = float(np.median(y[first:]) - calm) / sigma
+        step = self._tail_step[first:]
+        return self._make(step, tail[first:], self._fed - count, calm, z, curve.log)
+
+    def _event(self, curve: _Curve, onset: int, base: float, z: float) -> Event:
+        step, value = self._step[onset:], self._value[onset:]
+        step = np.append(step, self._tail_step[-1])
+        value = np.append(value, self._tail[-1])
+        return self._make(step, value, int(self._place[onset]), base, z, curve.log)
+
+    def _make(
+        self, step: Ints, value: Floats, index: int, base: float, z: float, log: bool
+    ) -> Event:
+        top = int(np.argmax(value))
+        return Event(
+            kind="divergence",
+            first_step=int(step[0]),
+            last_step=int(step[-1]),
+            first_index=index,
+            points=self._fed - index,
+            peak_step=int(step[top]),
+            peak=float(value[top]),
+            baseline=float(np.exp(base)) if log else base,
+            z=float(min(z, 1e9)),
+            recovered_step=None,
+        )
+
+
+class _Curve:
+    """Levels of a sampled curve and how sure they are, in the analysis scale.
+
+    Parameters
+    ----------
+    value : ndarray of shape (n,), finite
+    log : bool
+    """
+
+    def __init__(self, value: Floats, log: bool) -> None:
+        self.log = log
+        self.y = _scale(value, log)
+        size = max(len(value) // WINDOWS, 1)
+        used = self.y[len(self.y) % size :]
+        self.window = size
+        self.level = np.median(used.reshape(-1, size), axis=1)
+        pairs = (self.level[1:] + self.level[:-1]) / 2
+        self.pairs = pairs
+        self.best = int(np.argmin(pairs[:-1]))
+        self.best_level = float(pairs[self.best])
+        self.rise = float(pairs[-1]) - self.best_level
+        self.sigma, self.rho = _ar1(self.y, self._slope(len(self.y) % size))
+
+    def _slope(self, skipped: int) -> Floats:
+        """Trend from point to point, shape (n - 1,), from levels two windows apart."""
+        wide = np.gradient(np.convolve(self.level, np.ones(3) / 3, "valid")) / self.window
+        centre = skipped + self.window * (np.arange(len(wide)) + 1.5)
+        return np.asarray(np.interp(np.arange(1, len(self.y)), centre, wide))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a pair of levels, by the noise model and by their own scatter."""
+        inflated = (1 + self.rho) / (1 - self.rho) / (2 * self.window)
+        model = 1.2533 * self.sigma * float(np.sqrt(min(inflated, 1.0)))
+        own = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(self.level, 2)))) / np.sqrt(6.0)
+        return float(max(model, own))
+
+    @property
+    def z(self) -> float:
+        """The rise in standard deviations of a level."""
+        deviation = self.deviation
+        if deviation > 0:
+            return self.rise / deviation
+        return float("inf") if self.rise > 0 else 0.0
+
+    @property
+    def habit(self) -> float:
+        """The largest rise on the way to the best level: all of them came back."""
+        before = self.pairs[: self.best + 1]
+        return float(np.max(before - np.minimum.accumulate(before)))
+
+    @property
+    def climbs(self) -> bool:
+        """Whether the way from the best level to the end leads up, not up and down."""
+        after = self.pairs[self.best :]
+        up = after - np.minimum.accumulate(after)
+        drawdown = float(np.max(np.maximum.accumulate(after) - after))
+        return drawdown < 0.3 * float(np.max(up))
+
+    def least(self, ratio: float) -> float:
+        """The rise that a ratio of levels means: of values <= 0, a share of the drop so far."""
+        if self.log:
+            return float(np.log(ratio))
+        drop = float(np.max(self.level[: self.best + 1])) - self.best_level
+        return (ratio - 1) * max(drop, 6 * self.sigma)
+
+    def ratio(self, rise: float) -> float:
+        """Last level over the best one; of values <= 0, 1 + rise as a share of the drop."""
+        if self.log:
+            return float(np.exp(np.minimum(rise, 700.0)))
+        unit = self.least(2.0)
+        return 1 + rise / unit if unit > 0 else 1.0
+
+    def onset(self) -> int:
+        """Position in the sample where the curve left the best level for good."""
+        line = self.best_level + 0.2 * self.rise
+        n = len(self.y)
+        smooth = np.array([np.median(self.y[max(i - 2, 0) : i + 3]) for i in range(n)])
+        below = np.flatnonzero(smooth <= line)
+        return min(int(below[-1]) + 1, n - 1) if len(below) else 0
+
+
+def _ar1(y: Floats, slope: Floats) -> tuple[float, float]:
+    """Standard deviation and lag-1 correlation of AR(1) noise on a trend.
+
+    First and second differences have variances 2 (1 - rho) s^2 and 2 (1 - rho) (3 - rho) s^2, so
+    that their ratio tells rho, and neither sees a slow trend; what a fast one leaves in the first
+    differences, `slope`, is taken off.
+    """
+    one, two = np.abs(np.diff(y) - slope), np.abs(np.diff(y, 2))
+    first, second = MAD_TO_SIGMA * float(np.median(one)), MAD_TO_SIGMA * float(np.median(two))
+    if not first > 0:  # rounded or constant values: most differences are 0
+        first = float(np.mean(one))
+        return first, 0.0
+    rho = float(np.clip(3 - (second / first) ** 2, 0.0, 0.98))
+    return float(first / np.sqrt(2 * (1 - rho))), rho
+
+
+def _scale(value: Floats, log: bool) -> Floats:
+    """Log values, or the values themselves, held where no sum of a few overflows."""
+    return np.log(value) if log else np.clip(value, -1e300, 1e300)

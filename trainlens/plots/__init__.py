@@ -1,0 +1,116 @@
+"""Diagnostic pictures: one plot a file, drawn by matplotlib without its global state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainlens.plots._files import figure_bytes, save
+from trainlens.plots.base import BOTTOM, TOP, Plot, available, new_figure, place
+from trainlens.rules import Diagnosis
+from trainlens.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Plot", "available", "draw_report", "figure_bytes", "figure_of", "metric_figure", "save"]
+
+_SHEETS, _OVERLAYS = 12, 4
+"""Pictures of a report: one for each of so many runs, and one for each of so many metrics."""
+
+
+def draw_report(diagnoses: Sequence[Diagnosis], folder: Path) -> list[Path]:
+    """Write the pictures of a report.
+
+    One sheet for each of the first twelve runs, those with findings first, and one overlay for
+    each of up to four metrics that several runs share. File names hold no name of a run.
+
+    Parameters
+    ----------
+    diagnoses : sequence of Diagnosis
+    folder : Path
+        Exists.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    from trainlens.plots.dashboard import dashboard
+    from trainlens.plots.metric_overlay import shared_keys
+
+    held = [(i, d) for i, d in enumerate(diagnoses, 1) if d.run.points]
+    # Stable, so that without findings the first runs are shown.
+    chosen = sorted(held, key=lambda h: -_rank(h[1]))[:_SHEETS]
+    written = []
+    for number, diagnosis in sorted(chosen, key=lambda h: h[0]):
+        sheet = figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
+        written.append(save(sheet, folder / f"run-{number:02d}-dashboard.png"))
+    runs = [d.run for d in diagnoses]
+    for number, (metric, split) in enumerate(shared_keys(runs)[:_OVERLAYS], 1):
+        overlay = _overlay(runs, metric, split)
+        written.append(save(overlay, folder / f"metric-{number:02d}-overlay.png"))
+    return written
+
+
+def _rank(diagnosis: Diagnosis) -> int:
+    return 1 + diagnosis.severity.rank if diagnosis.severity is not None else 0
+
+
+def metric_figure(
+    runs: Sequence[Run],
+    metric: str,
+    split: str | None = None,
+    smooth: float = 0.0,
+    log_y: bool = False,
+) -> Figure:
+    """A metric of several runs as a figure, for `save`.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    metric : str
+    split : str, optional
+        None shows every split.
+    smooth : float in [0, 1)
+        Weight of the past in the moving average, as TensorBoard's slider; 0 for none.
+    log_y : bool
+
+    Returns
+    -------
+    Figure
+    """
+    return _overlay(runs, metric, split, smooth, log_y)
+
+
+def _overlay(
+    runs: Sequence[Run],
+    metric: str,
+    split: str | None,
+    smooth: float | None = None,
+    log_y: bool | None = None,
+) -> Figure:
+    from trainlens.plots.metric_overlay import legend_rows, metric_overlay
+
+    having = [r for r in runs if any(m == metric and split in (None, s) for m, s in r.series)]
+    lines = sum(m == metric and split in (None, s) for r in having for m, s in r.series)
+    width, extra = 9.0, 0.22 * legend_rows(lines)
+    height = 3.2 + TOP + BOTTOM + extra
+    figure = new_figure(width, height)
+    ax = place(figure, (0.0, extra, width, height - extra))
+    metric_overlay(runs, ax, metric=metric, split=split, smooth=smooth, log_y=log_y)
+    return figure
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that some axes belong to."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes belong to no figure")
+    return figure

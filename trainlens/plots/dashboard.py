@@ -1,0 +1,115 @@
+"""One sheet a run: every plot that the run has data for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trainlens import words
+from trainlens.plots._marks import numbered
+from trainlens.plots._text import put
+from trainlens.plots.base import (
+    FONT,
+    INK,
+    LEFT,
+    RIGHT,
+    SOFT,
+    Plot,
+    RunOrRuns,
+    available,
+    new_figure,
+    place,
+    plot,
+    single,
+)
+from trainlens.plots.findings_annotated import tell
+from trainlens.rules.base import Finding
+from trainlens.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# In this order, as far as the run has data for them.
+PANELS = (
+    "loss-curves",
+    "train-validation",
+    "learning-rate",
+    "gradient-norm",
+    "moving-average-and-rate",
+)
+WIDTH, PANEL, HEAD, LINE = 10.0, 2.3, 0.5, 0.2
+"""Inches: of the sheet, the height of a panel, of the head, and of a line of text."""
+_TOLD = 5
+
+
+def panels(run: Run) -> list[Plot]:
+    """Plots of the sheet of a run; at least one."""
+    plots = available()
+    held = [plots[name] for name in PANELS if plots[name].applies(run)]
+    return held or [plots["metric-overlay"]]
+
+
+@plot("dashboard", title="Overview of a run")
+def dashboard(
+    run_or_runs: RunOrRuns, ax: Axes | None = None, findings: Sequence[Finding] = ()
+) -> Axes:
+    """All plots that apply to a run, its gravest faults in words below.
+
+    Parameters
+    ----------
+    run_or_runs : Run, or a sequence of one
+    ax : Axes, optional
+        Its place is divided among the plots; None makes a new figure of the right size.
+    findings : sequence of Finding
+
+    Returns
+    -------
+    Axes
+        The empty axes that the plots lie in.
+    """
+    run = single(run_or_runs)
+    chosen, told = panels(run), numbered(findings)[:_TOLD]
+    rows = -(-len(chosen) // 2)
+    feet = 0.12 + LINE * len(told) if told else 0.0
+    if ax is None:
+        sheet = new_figure(WIDTH, HEAD + PANEL * rows + feet)
+        ax = sheet.add_axes((0.0, 0.0, 1.0, 1.0))
+    ax.set_axis_off()
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes belong to no figure")
+    wide, high = figure.get_size_inches()
+    box = ax.get_position()
+    left, bottom, width, height = box.x0 * wide, box.y0 * high, box.width * wide, box.height * high
+    tall = (height - HEAD - feet) / rows
+    for index, chosen_plot in enumerate(chosen):
+        row, column = divmod(index, 2)
+        # The last of an odd number takes the whole width.
+        alone = column == 0 and index == len(chosen) - 1
+        size = (width if alone else width / 2, tall)
+        corner = (left + column * width / 2, bottom + feet + (rows - 1 - row) * tall)
+        chosen_plot.draw(run, place(figure, (*corner, *size)), findings)
+    _head(ax, run, width, height)
+    if told:
+        _feet(ax, told, width, height, feet)
+    return ax
+
+
+def _head(ax: Axes, run: Run, width: float, height: float) -> None:
+    y = 1 - 0.3 / height
+    put(ax, (LEFT - 0.4) / width, y, run.name, limit=64, fontsize=FONT + 4, fontweight="bold",
+        color=INK)  # fmt: skip
+    first, last = run.steps or (None, None)
+    about = " · ".join(t for t in (words.steps(first, last), run.format) if t)
+    put(ax, 1 - RIGHT / width, y, about, ha="right", fontsize=FONT, color=SOFT, limit=60)
+
+
+def _feet(
+    ax: Axes, told: Sequence[tuple[int, Finding]], width: float, height: float, feet: float
+) -> None:
+    # A strip without height at the upper end of the feet, from which the lines hang.
+    inner = ax.inset_axes(
+        ((LEFT - 0.4) / width, (feet - 0.02) / height, 1 - (LEFT - 0.4 + RIGHT) / width, 0.01)
+    )
+    inner.set_axis_off()
+    tell(inner, told, below=0.1)

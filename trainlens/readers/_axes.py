@@ -1,0 +1,270 @@
+"""Where each record of a batch stands: its step, its time, its epoch and its split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainlens.chunk import Floats, Ints
+from trainlens.readers._rows import Cells, Name
+from trainlens.readers._values import (
+    CLOCK_KEYS,
+    COUNTERS,
+    DATE_KEYS,
+    EARLIEST,
+    EPOCH_KEYS,
+    LARGEST,
+    SPLIT_KEYS,
+    STEP_KEYS,
+    known_split,
+    number,
+    unix_seconds,
+    whole,
+)
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+_INT64 = frozenset({int})
+_REAL = frozenset({int, float})
+
+
+class Axes:
+    """Step, time and epoch of each record of a batch.
+
+    Parameters
+    ----------
+    step : ndarray of int64, shape (n,)
+    wall_time, epoch : ndarray of float64, shape (n,), or None
+        None where no record has one; NaN where one has not.
+    """
+
+    def __init__(self, step: Ints, wall_time: Floats | None, epoch: Floats | None) -> None:
+        self._all = (step, wall_time, epoch)
+        self._known: dict[bytes, tuple[Ints, Floats | None, Floats | None]] = {}
+
+    def __getitem__(self, at: Places) -> tuple[Ints, Floats | None, Floats | None]:
+        """The axes of the records `at`, ascending: the same arrays for the same records."""
+        step, wall_time, epoch = self._all
+        if len(at) == len(step) and (not len(at) or at[-1] == len(at) - 1):
+            return self._all
+        key = at.tobytes()
+        if key not in self._known:
+            self._known[key] = (
+                step[at],
+                None if wall_time is None else wall_time[at],
+                None if epoch is None else epoch[at],
+            )
+        return self._known[key]
+
+
+class Fields:
+    """The axes' keys among the cells of n records; what an axis uses is taken out.
+
+    Parameters
+    ----------
+    cells : dict of Name to Cells
+        Changed: what is left are candidates for metrics.
+    n : int
+        Number of records.
+    """
+
+    def __init__(self, cells: dict[Name, Cells], n: int) -> None:
+        self._cells = cells
+        self._n = n
+        self._names: dict[str, list[Name]] = {}
+        for name in cells:
+            if not name.section:
+                self._names.setdefault(name.name.lower(), []).append(name)
+
+    @property
+    def counts_aside(self) -> bool:
+        """Whether each split counts steps of its own: a mode, an iteration, no step."""
+        return {"mode", "iter"} <= self._names.keys() and "step" not in self._names
+
+    def step(self) -> tuple[Ints, Flags]:
+        """Steps, shape (n,), and where there is one."""
+        step, known = np.zeros(self._n, np.int64), np.zeros(self._n, bool)
+        for key, name in self._present(STEP_KEYS):
+            at, value, good = _whole_numbers(self._cells[name])
+            use = good & ~known[at]
+            step[at[use]] = value[use]
+            known[at[use]] = True
+            self._keep(name, np.zeros(len(at), bool) if key in COUNTERS else ~use)
+        return step, known
+
+    def wall_time(self) -> Floats | None:
+        """Unix seconds, shape (n,)."""
+        clock = self._floats(CLOCK_KEYS, lambda v: unix_seconds(v, 0.0), lambda v: _dates(v, 0.0))
+        dates = self._floats(DATE_KEYS, unix_seconds, _dates)
+        if clock is None or dates is None:
+            return dates if clock is None else clock
+        return np.where(np.isnan(clock), dates, clock)
+
+    def epoch(self) -> Floats | None:
+        """Epochs, shape (n,)."""
+        return self._floats(EPOCH_KEYS, number, lambda value: (value, np.ones(len(value), bool)))
+
+    def split(self) -> tuple[list[str | None], NDArray[np.intp]]:
+        """Labels, the first of which is None for unknown, and the label's number, shape (n,)."""
+        labels: list[str | None] = [None]
+        code = np.zeros(self._n, np.intp)
+        for key, name in self._present(SPLIT_KEYS):
+            at, values = self._cells[name].in_order()
+            found = [_label(key, v) for v in values]
+            new = dict.fromkeys(f for f in found if f is not None and f not in labels)
+            labels.extend(new)
+            number_of = {label: i for i, label in enumerate(labels)}
+            here = np.array([number_of[f] for f in found], np.intp)
+            use = (here > 0) & (code[at] == 0)
+            code[at[use]] = here[use]
+            self._keep(name, here == 0)
+        return labels, code
+
+    def _present(self, keys: tuple[str, ...]) -> Iterator[tuple[str, Name]]:
+        for key in keys:
+            for name in self._names.get(key, ()):
+                if name in self._cells:
+                    yield key, name
+
+    def _floats(
+        self,
+        keys: tuple[str, ...],
+        one: Callable[[Any], float | None],
+        many: Callable[[Floats], tuple[Floats, Flags]],
+    ) -> Floats | None:
+        result = None
+        for _, name in self._present(keys):
+            at, value, good = _convert(self._cells[name], one, many)
+            if not good.any():
+                continue
+            result = np.full(self._n, np.nan) if result is None else result
+            use = good & np.isnan(result[at])
+            result[at[use]] = value[use]
+            self._keep(name, ~good)
+        return result
+
+    def _keep(self, name: Name, rest: Flags) -> None:
+        if not rest.any():
+            del self._cells[name]
+        elif not rest.all():
+            self._cells[name] = self._cells[name].only(rest)
+
+
+def _label(key: str, value: Any) -> str | None:
+    # "split" says what it is; the other words only count where they name a split.
+    free = value if key == "split" and isinstance(value, str) and 0 < len(value) <= 64 else None
+    return known_split(value) or free
+
+
+def _whole_numbers(cells: Cells) -> tuple[Places, Ints, Flags]:
+    at, values = cells.in_order()
+    if cells.types == _INT64:
+        try:
+            step = np.array(values, np.int64)
+        except OverflowError:
+            pass  # beyond 64 bits: one by one
+        else:
+            return at, step, (step > -LARGEST) & (step < LARGEST)
+    found = [whole(v) for v in values]
+    good = np.array([f is not None for f in found], bool)
+    return at, np.array([f or 0 for f in found], np.int64), good
+
+
+def _convert(
+    cells: Cells,
+    one: Callable[[Any], float | None],
+    many: Callable[[Floats], tuple[Floats, Flags]],
+) -> tuple[Places, Floats, Flags]:
+    at, values = cells.in_order()
+    if cells.types <= _REAL:
+        try:
+            value = np.array(values, np.float64)
+        except OverflowError:
+            pass  # beyond the largest float: one by one
+        else:
+            return at, *many(value)
+    found = [one(v) for v in values]
+    good = np.array([f is not None for f in found], bool)
+    return at, np.array([0.0 if f is None else f for f in found], np.float64), good
+
+
+def _dates(value: Floats, earliest: float = EARLIEST) -> tuple[Floats, Flags]:
+    with np.errstate(invalid="ignore"):
+        good = (value >= earliest) & (value < 1e20)
+        for _ in range(3):
+            value = np.where(value > 1e11, value / 1e3, value)
+    return value, good
+
+
+class StepCounter:
+    """Gives every record a step, also those that have none.
+
+    A record without a step takes the step of the record before it. In a log that has no steps
+    at all the epoch counts, and without whole epochs the number of the record. Depends only on
+    the order of the records, not on how they are cut into polls.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.assumed = ""
+        self._last: int | None = None
+        self._whole_epochs = True
+
+    def __call__(self, step: Ints, known: NDArray[np.bool_], epoch: Floats | None) -> Ints:
+        """Complete the steps of the next n records.
+
+        Parameters
+        ----------
+        step : ndarray of int64, shape (n,)
+        known : ndarray of bool, shape (n,)
+            Where `step` holds a step.
+        epoch : ndarray of float64, shape (n,), or None
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        n = len(step)
+        if not known.all():
+            step = self._complete(step, known, epoch)
+        elif n:
+            self._last = int(step[-1])
+        self.rows += n
+        return step
+
+    def _complete(self, step: Ints, known: NDArray[np.bool_], epoch: Floats | None) -> Ints:
+        n = len(step)
+        before = np.maximum.accumulate(np.where(known, np.arange(n), -1))
+        carried = step[np.maximum(before, 0)]
+        if self._last is not None:
+            carried = np.where(before < 0, self._last, carried)
+            free = np.zeros(n, bool)
+        else:
+            free = before < 0
+        if known.any():
+            self._last = int(step[np.flatnonzero(known)[-1]])
+        if not bool((free | known).all()):
+            self.assumed = self.assumed or "records without a step count at the step before them"
+        return np.where(free, self._count(np.flatnonzero(free), n, epoch), carried)
+
+    def _count(self, free: NDArray[np.intp], n: int, epoch: Floats | None) -> Ints:
+        count = np.arange(self.rows, self.rows + n)
+        if not len(free):
+            return count
+        if epoch is None:
+            self._whole_epochs = False
+        usable = np.zeros(n, bool)
+        if epoch is not None and self._whole_epochs:
+            with np.errstate(invalid="ignore"):
+                fits = (epoch == np.floor(epoch)) & (np.abs(epoch) < LARGEST)
+            odd = free[~fits[free]]
+            usable[: odd[0] if len(odd) else n] = True
+            self._whole_epochs = not len(odd)
+        what = "epoch" if usable[free[0]] else "number of the record"
+        self.assumed = self.assumed or f"no step in this log: the {what} counts as step"
+        return np.where(usable, np.nan_to_num(epoch if epoch is not None else 0.0), count).astype(
+            np.int64
+        )

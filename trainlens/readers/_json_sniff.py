@@ -1,0 +1,135 @@
+"""Whether the first bytes of a file look like a log of JSON records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trainlens import schema
+from trainlens.readers._json import Object, decode_line, scan
+from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, TIME_KEYS, number
+from trainlens.roles import parse_name, role_of
+
+_LOOK_AT = 200
+_LONE = ("metrics", "scalars", "log", "history")
+_TELLING = frozenset({"loss", "metric", "learning-rate", "gradient-norm"})
+_COUNTERS = frozenset({*STEP_KEYS, *EPOCH_KEYS})
+
+
+def confidence(path: Path, data: bytes, whole: bool) -> float:
+    """Confidence in [0, 1] that a file is a log of JSON records.
+
+    Parameters
+    ----------
+    path : Path
+        Its name decides about files of a single record.
+    data : bytes
+        The first bytes.
+    whole : bool
+        Whether they are all.
+    """
+    body = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
+    if body[:1] == b"[":
+        return _of_array(body)
+    if goes_on(body.partition(b"\n")[0]):
+        return _of_pretty(body)
+    lines = [line for line in body.split(b"\n") if line.strip(b" \t\r\0")]
+    if not whole and not body.endswith(b"\n") and len(lines) > 1:
+        lines.pop()
+    rows: list[Object] = []
+    for line in lines[:_LOOK_AT]:
+        rows += decode_line(line).objects if line.lstrip(b" \t\0")[:1] == b"{" else []
+    # A header further down may stand in a text about logs; then the share of records decides.
+    if rows and body[:1] == b"{" and schema.is_header(rows[0]):
+        return 0.95
+    if len(rows) * 3 < min(len(lines), _LOOK_AT):
+        return 0.0
+    if len(rows) == 1:
+        return _of_one(path, rows[0], data.endswith(b"\n"))
+    return _of_rows(rows)
+
+
+def goes_on(first: bytes) -> bool:
+    """Whether a first line is the beginning of an object over several lines."""
+    return first[:1] == b"{" and first.rstrip()[-1:] in b"{[,"
+
+
+def leaves(row: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Names, joined with ``/``, and values of a record without its objects."""
+    for key, value in row.items():
+        name = f"{above}/{key}" if above else key
+        if isinstance(value, dict):
+            if depth < 8:
+                yield from leaves(value, name, depth + 1)
+        else:
+            yield name, value
+
+
+def counts(row: Mapping[str, Any]) -> bool:
+    """Whether a record has a step or an epoch."""
+    return any(key.lower() in _COUNTERS and number(row[key]) is not None for key in row)
+
+
+def tells(row: Mapping[str, Any], roles: Set[str] = _TELLING) -> bool:
+    """Whether a record has a number of one of these roles: is about training."""
+    return any(
+        role_of(parse_name(name)[0]).name in roles
+        for name, value in leaves(row)
+        if number(value) is not None
+    )
+
+
+def _metrics(row: Object) -> int:
+    axes = {*_COUNTERS, *TIME_KEYS}
+    return sum(n.lower() not in axes and number(v) is not None for n, v in leaves(row))
+
+
+def _of_rows(rows: list[Object]) -> float:
+    numeric = [row for row in rows if _metrics(row)]
+    if not numeric or len(numeric) * 4 < len(rows):
+        return 0.0
+    if sum(map(counts, numeric)) * 2 >= len(numeric):
+        return 0.9 if any(map(tells, numeric)) or not _wordy(numeric) else 0.3
+    if sum(map(tells, numeric)) * 2 >= len(numeric):
+        return 0.7
+    return 0.0 if _wordy(numeric) else 0.4
+
+
+def _wordy(rows: list[Object]) -> bool:
+    """Whether words outweigh numbers, as in data sets and server logs."""
+    words = sum(
+        isinstance(v, (str, list)) and number(v) is None for r in rows for _, v in leaves(r)
+    )
+    return words >= sum(map(_metrics, rows))
+
+
+def _of_one(path: Path, row: Object, ended: bool) -> float:
+    """A lone record may be a run that has just begun, or a configuration, or a summary."""
+    if schema.is_record(row):
+        return 0.9
+    if not counts(row) or not _metrics(row):
+        return 0.0
+    if path.suffix in (".jsonl", ".ndjson"):
+        return 0.8
+    named = path.stem in _LONE or (path.suffix == ".json" and path.parent.name == "vis_data")
+    return 0.6 if ended and named else 0.0
+
+
+def _of_array(body: bytes) -> float:
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        whole = scan(body, array=True).objects
+    rows = [row for row in whole if isinstance(row, dict)][:_LOOK_AT]
+    good = [row for row in rows if counts(row) and _metrics(row)]
+    return 0.8 if rows and len(good) * 2 >= len(rows) and any(map(tells, good)) else 0.0
+
+
+def _of_pretty(body: bytes) -> float:
+    """Objects over several lines, one behind the other; a single one is no log."""
+    rows, _, gaps = scan(body)
+    good = [row for row in rows if counts(row) and _metrics(row)]
+    return 0.7 if not gaps and len(rows) > 1 and len(good) * 2 >= len(rows) else 0.0

@@ -1,0 +1,87 @@
+"""Short, unique names for runs, from their paths."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainlens.readers.base import Source
+
+# File and folder names that say what the file is, not which run it is.
+_GENERIC = frozenset(
+    {
+        "events", "history", "log", "logs", "metrics", "output", "progress", "results", "run",
+        "scalars", "stdout", "tensorboard", "tb", "train", "train_log", "trainer_state",
+        "training", "training_log", "vis_data",
+    }
+)  # fmt: skip
+
+
+def name_runs(sources: Sequence[Source], roots: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Names of runs, one a source, in order, all different.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    roots : sequence of path-like
+        The paths that the user gave; a name begins below the one that holds it.
+
+    Returns
+    -------
+    list of str
+    """
+    tops = [Path(os.path.abspath(os.fspath(r))) for r in roots]
+    siblings = Counter(_place(s).parent for s in sources)
+    names = [_short(s, tops, siblings) for s in sources]
+    for make in (_whole, _numbered):
+        twice = {name for name, n in Counter(names).items() if n > 1}
+        if not twice:
+            break
+        names = make(sources, names, twice)
+    return names
+
+
+def _place(source: Source) -> Path:
+    place = Path(os.path.abspath(source.path))
+    return place.parent if place.name == ".aim" else place
+
+
+def _short(source: Source, tops: Sequence[Path], siblings: Counter[Path]) -> str:
+    place = _place(source)
+    top = max((t for t in tops if t in place.parents), key=lambda t: len(t.parts), default=None)
+    parts = list(place.relative_to(top).parts) if top else [place.name]
+    if not source.path.is_dir():
+        parts[-1] = _stem(parts[-1])
+    if source.key:
+        own = source.name or source.key[:8]
+        return "/".join([*parts, own]) if top else own
+    if parts[-1].lower() in _GENERIC and siblings[place.parent] == 1:
+        # run-7/metrics.jsonl is run-7; a lone metrics.jsonl is named after its folder.
+        parts = parts[:-1] or [place.parent.name or parts[-1]]
+    return "/".join(parts)
+
+
+def _stem(name: str) -> str:
+    for suffix in (".gz", ".zst", ".xz", ".jsonl", ".ndjson", ".json", ".log", ".txt", ".csv"):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            name = name[: -len(suffix)]
+    return name
+
+
+def _whole(sources: Sequence[Source], names: list[str], twice: set[str]) -> list[str]:
+    def full(source: Source, name: str) -> str:
+        shown = os.path.relpath(source.path).replace(os.sep, "/")
+        return f"{shown}:{source.key}" if source.key else shown
+
+    return [full(s, n) if n in twice else n for s, n in zip(sources, names, strict=True)]
+
+
+def _numbered(sources: Sequence[Source], names: list[str], twice: set[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(f"{name} ({seen[name]})" if name in twice and seen[name] > 1 else name)
+    return result

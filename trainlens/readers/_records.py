@@ -1,0 +1,123 @@
+"""JSON records to columns: axes are found, metrics named, what is no number is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainlens.chunk import Column, Floats, Ints
+from trainlens.readers._axes import Axes, Fields, StepCounter
+from trainlens.readers._columns import Columns, Key
+from trainlens.readers._epoch_steps import EpochSteps
+from trainlens.readers._rows import Cells, Name, Numbers, numbers, transpose
+
+Object = dict[str, Any]
+_QUIET = frozenset({Name("", "anomalies"), Name("", "schema")})
+"""Parts of native records that are no metrics and worth no word."""
+
+
+class Records:
+    """Turns batches of records into columns.
+
+    What it finds depends on the records and their order alone, not on the batches.
+    """
+
+    def __init__(self) -> None:
+        self.native = False
+        self._columns = Columns()
+        self._steps = StepCounter()
+        self._within = EpochSteps()
+        self._count = 0
+        self._sections: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+        self._numeric: set[Key] = set()
+        self._flags: dict[Key, list[tuple[Ints, Floats, Floats | None, Floats | None]]] = {}
+
+    @property
+    def count(self) -> int:
+        """Records so far."""
+        return self._count + self._steps.rows
+
+    @property
+    def assumed(self) -> str:
+        """What was assumed about the steps, empty for nothing."""
+        return self._steps.assumed
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Names that hold no numbers, and what they hold."""
+        return {**self._skipped, **{key.name: "true or false" for key in self._flags}}
+
+    def take(self) -> tuple[Column, ...]:
+        """Columns of the records since the last call."""
+        return self._columns.take()
+
+    def restart(self) -> None:
+        """Another training begins: its steps do not continue those before."""
+        self._count += self._steps.rows
+        self._steps = StepCounter()
+        self._within = EpochSteps()
+        self._sections = {}
+        self.native = False
+
+    def add(self, rows: Sequence[Object]) -> None:
+        """Take the next records."""
+        if not rows:
+            return
+        cells = transpose(rows, self.native)
+        fields = Fields(cells, len(rows))
+        epoch = fields.epoch()
+        aside = fields.counts_aside
+        labels, code = fields.split()
+        step, known = fields.step()
+        training = np.array([label in (None, "train") for label in labels], bool)[code]
+        if aside:
+            # A validation of MMCV 1.x counts its own batches.
+            known &= training
+        step = self._within(step, known & training, epoch)
+        axes = Axes(self._steps(step, known, epoch), fields.wall_time(), epoch)
+        for name, held in cells.items():
+            found = self._numbers(name, held)
+            if len(labels) == 1:
+                self._put(self._key(name, None), axes, found)
+                continue
+            here = code[found.at]
+            for label in np.unique(here).tolist():
+                self._put(self._key(name, labels[label]), axes, found.only(here == label))
+
+    def _numbers(self, name: Name, cells: Cells) -> Numbers:
+        found = numbers(cells)
+        if found.other and name not in _QUIET:
+            self._skipped.setdefault(_printable(name.name), found.other)
+        return found
+
+    def _key(self, name: Name, split: str | None) -> Key:
+        return Key(self._name(name), split, "loss" if name.section == "losses" else "")
+
+    def _name(self, name: Name) -> str:
+        # Without its section, unless another section had that name first.
+        plain = _printable(name.name)
+        owner = self._sections.setdefault(plain, name.section)
+        return plain if owner == name.section else f"{name.section or 'record'}/{plain}"
+
+    def _put(self, key: Key, axes: Axes, found: Numbers) -> None:
+        if not len(found.at):
+            return
+        step, wall_time, epoch = axes[found.at]
+        points = (step, found.value, wall_time, epoch)
+        flags = found.boolean is not None and bool(found.boolean.all())
+        if flags and key not in self._numeric:
+            # True and false count once their name has shown a number.
+            self._flags.setdefault(key, []).append(points)
+            return
+        self._numeric.add(key)
+        for earlier in self._flags.pop(key, ()):
+            self._columns.add(key, *earlier)
+        self._columns.add(key, *points)
+
+
+def _printable(name: str) -> str:
+    # A lone surrogate cannot be written to any output.
+    return name if name.isascii() else name.encode("utf-8", "replace").decode("utf-8")

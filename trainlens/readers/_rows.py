@@ -1,0 +1,202 @@
+"""Rows of any keys to columns: records are grouped by their keys and transposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainlens.chunk import Floats
+from trainlens.readers._values import NON_FINITE, number
+
+Object = dict[str, Any]
+Index = NDArray[np.intp]
+
+DEEPEST = 16
+"""Levels of nesting that are followed."""
+
+SECTIONS = ("losses", "stats")
+"""Parts of a native record; their names stand without the part's own."""
+
+
+class Name(NamedTuple):
+    """A metric as it stands in a record.
+
+    Parameters
+    ----------
+    section : str
+        ``"losses"`` or ``"stats"`` in a native record, else empty.
+    name : str
+        Keys of nested objects joined with ``/``.
+    """
+
+    section: str
+    name: str
+
+
+class Cells:
+    """All values of one name in a batch of records, of whatever type."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Index, Sequence[Any]]] = []
+        self.types: set[type] = set()
+
+    def add(self, index: Index, values: Sequence[Any], types: set[type]) -> None:
+        """Append values and the numbers of their records."""
+        self._parts.append((index, values))
+        self.types |= types
+
+    def in_order(self) -> tuple[Index, Sequence[Any]]:
+        """Numbers of the records, ascending, and the values."""
+        if len(self._parts) == 1:
+            return self._parts[0]
+        joined = np.concatenate([index for index, _ in self._parts])
+        values = [v for _, part in self._parts for v in part]
+        order = np.argsort(joined, kind="stable")
+        return joined[order], [values[k] for k in order.tolist()]
+
+    def only(self, keep: NDArray[np.bool_]) -> Cells:
+        """The values, in order, for which `keep` holds."""
+        at, values = self.in_order()
+        kept = [v for v, k in zip(values, keep.tolist(), strict=True) if k]
+        rest = Cells()
+        rest.add(at[keep], kept, set(map(type, kept)))
+        return rest
+
+    @property
+    def first(self) -> int:
+        """Number of the first record that has this name."""
+        return int(min(index[0] for index, _ in self._parts))
+
+
+def transpose(rows: Sequence[Object], native: bool) -> dict[Name, Cells]:
+    """Cells by name, in the order in which the names first appear.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Records, numbered from 0.
+    native : bool
+        Whether records with ``losses`` or ``stats`` are native ones even without the rest.
+    """
+    cells: dict[Name, Cells] = {}
+    _transpose(rows, np.arange(len(rows)), Name("", ""), cells, native, 0)
+    # Within one record losses come first: a name that both parts have is theirs.
+    return dict(sorted(cells.items(), key=lambda c: (c[1].first, c[0].section != "losses")))
+
+
+def _transpose(
+    rows: Sequence[Object],
+    index: Index,
+    above: Name,
+    cells: dict[Name, Cells],
+    native: bool,
+    depth: int,
+) -> None:
+    for keys, members, at in _by_keys(rows, index):
+        sections = SECTIONS if depth == 0 and _is_native(keys, native) else ()
+        for key, values in zip(keys, zip(*map(dict.values, members), strict=True), strict=True):
+            name = Name(above.section, f"{above.name}/{key}" if above.name else key)
+            types = set(map(type, values))
+            if dict in types and depth < DEEPEST:
+                inner = Name(key, "") if key in sections else name
+                inside = _where(values, at, types, True)
+                _transpose(*inside, inner, cells, native, depth + 1)
+                if len(types) > 1:
+                    outside = _where(values, at, types, False)
+                    cells.setdefault(name, Cells()).add(outside[1], outside[0], types - {dict})
+            else:
+                cells.setdefault(name, Cells()).add(at, values, types)
+
+
+def _is_native(keys: tuple[str, ...], native: bool) -> bool:
+    if "losses" not in keys and "stats" not in keys:
+        return False
+    return native or {"step", *SECTIONS} <= set(keys)
+
+
+def _where(
+    values: Sequence[Any], index: Index, types: set[type], nested: bool
+) -> tuple[Sequence[Any], Index]:
+    """The values that are objects, or those that are not, and the numbers of their records."""
+    if len(types) == 1:
+        return values, index
+    keep = np.array([(type(v) is dict) is nested for v in values], bool)
+    return [v for v in values if (type(v) is dict) is nested], index[keep]
+
+
+def _by_keys(
+    rows: Sequence[Object], index: Index
+) -> Iterator[tuple[tuple[str, ...], Sequence[Object], Index]]:
+    """Groups of rows with the same keys in the same order."""
+    shapes = list(map(tuple, rows))
+    if shapes.count(shapes[0]) == len(shapes):
+        yield shapes[0], rows, index
+        return
+    groups: dict[tuple[str, ...], tuple[list[Object], list[int]]] = {}
+    for shape, row, i in zip(shapes, rows, index.tolist(), strict=True):
+        members, at = groups.setdefault(shape, ([], []))
+        members.append(row)
+        at.append(i)
+    for shape, (members, at) in groups.items():
+        yield shape, members, np.array(at, np.intp)
+
+
+class Numbers(NamedTuple):
+    """The numeric part of some cells.
+
+    Parameters
+    ----------
+    at : ndarray of intp, shape (n,)
+        Numbers of the records.
+    value : ndarray of float64, shape (n,)
+    boolean : ndarray of bool, shape (n,), or None
+        Which of them are true or false, None for none.
+    other : str
+        What else was among the cells, empty for nothing.
+    """
+
+    at: NDArray[np.intp]
+    value: Floats
+    boolean: NDArray[np.bool_] | None
+    other: str
+
+    def only(self, keep: NDArray[np.bool_]) -> Numbers:
+        """Those for which `keep` holds."""
+        boolean = None if self.boolean is None else self.boolean[keep]
+        return Numbers(self.at[keep], self.value[keep], boolean, self.other)
+
+
+def numbers(cells: Cells) -> Numbers:
+    """Numbers among the cells: null is no number, nor is NaN made from it."""
+    if cells.types.isdisjoint((float, int, bool, str)):
+        nothing = np.empty(0, np.intp)
+        other = "list" if list in cells.types else "nested too deeply"
+        return Numbers(nothing, np.empty(0), None, "" if cells.types <= {type(None)} else other)
+    index, values = cells.in_order()
+    types = cells.types
+    if str in types and types <= {float, int, str}:
+        values = [NON_FINITE.get(v, v) if type(v) is str else v for v in values]
+        types = set(map(type, values))
+    if types <= {float, int}:
+        try:
+            return Numbers(index, np.array(values, np.float64), None, "")
+        except OverflowError:
+            pass  # a whole number beyond the largest float: one by one
+    found = [float(v) if type(v) is bool else number(v) for v in values]
+    keep = np.array([f is not None for f in found], bool)
+    value = np.array([f for f in found if f is not None], np.float64)
+    boolean = None
+    if bool in cells.types:
+        boolean = np.array([type(v) is bool for v in values], bool)[keep]
+    rest = (v for v, f in zip(values, found, strict=True) if f is None and v is not None)
+    other = next(map(_word, rest), "")
+    return Numbers(index[keep], value, boolean, other)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    return "list" if isinstance(value, list) else "nested too deeply"

@@ -1,0 +1,83 @@
+"""What a reader is: a module of this folder with a format, a sniffer, a finder and a reader.
+
+Adding a format = adding one file here that has, at module level:
+
+``FORMAT : str``
+    Name of the format, as shown to users.
+``sniff(path) -> float``
+    Confidence in [0, 1] that `path` (a file, or a folder for formats that own whole folders)
+    is of this format, by content, reading at most `HEAD` bytes of a file. Never raises on
+    odd content; an OSError may pass.
+``find(path) -> list[Source]``
+    The runs in a path that `sniff` accepted. One for most formats, one a run for a repository.
+``open_source(source) -> Reader``
+    A reader positioned at the beginning.
+``FOLDERS : bool`` (optional, default False)
+    True where `sniff` judges folders: a folder that it accepts is one source as a whole. The
+    files that it covers are those for which ``owns(file)`` is true; the rest of the folder is
+    searched on.
+
+Readers never import each other and never write, lock, create or touch anything beneath the
+path of a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trainlens.run import Chunk
+
+HEAD = 65536
+"""Bytes of a file that a sniffer may look at."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run on disk that has not been read yet.
+
+    Parameters
+    ----------
+    format : str
+        `FORMAT` of the reader that claimed it.
+    path : Path
+        The file or folder that the user would name.
+    key : str
+        Which run within the path (an AIM run hash), empty where the path is the run.
+    name : str
+        Name proposed by the format; empty = derive it from the path.
+    """
+
+    format: str
+    path: Path
+    key: str = ""
+    name: str = ""
+
+
+class Reader(Protocol):
+    """An open run: offline reading is one poll, monitoring is the same poll in a loop."""
+
+    def poll(self, final: bool = False) -> Chunk:
+        """Everything that is new since the last poll, each record exactly once.
+
+        Parameters
+        ----------
+        final : bool
+            False: a record that is not complete yet waits for the next poll. True: nothing
+            more will come; an incomplete last record is reported as a `Notice`.
+        """
+        ...
+
+
+def head(path: Path, size: int = HEAD) -> bytes:
+    """First bytes of a file.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Most bytes to read.
+    """
+    with open(path, "rb") as file:
+        return file.read(size)

@@ -1,0 +1,264 @@
+"""JSON Lines: the native log, flat and nested records, MMEngine, detectron2, DeiT, DreamerV3.
+
+One JSON object a line, or objects side by side, over several lines, or in one array. Keys that
+count steps, epochs and time place a record; all other numbers become metrics, names of nested
+objects joined with ``/``. The header of a native log becomes the configuration: its ``config``,
+and beside it ``run``, ``created`` and ``schedules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trainlens import schema
+from trainlens.chunk import Chunk, Notice
+from trainlens.errors import NotFound
+from trainlens.readers._damage import Damage
+from trainlens.readers._json import Found, Object, decode_line, decode_lines, scan
+from trainlens.readers._json_sniff import confidence, counts, goes_on, leaves, tells
+from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._records import Records
+from trainlens.readers._values import number
+from trainlens.readers.base import HEAD, Source, head
+
+FORMAT = "jsonl"
+
+_SCHEMA = b'"trainlens.log/'
+
+
+def sniff(path: Path) -> float:
+    """Confidence in [0, 1] that a file is a log of JSON records."""
+    if not path.is_file():
+        return 0.0
+    data = head(path)
+    return confidence(path, data, len(data) < HEAD)
+
+
+def find(path: Path) -> list[Source]:
+    """The one run of a file; a native log knows its name."""
+    found = decode_line(head(path).split(b"\n", 1)[0]).objects
+    name = found[0].get("run") if found and schema.is_header(found[0]) else None
+    return [Source(FORMAT, path, name=name if isinstance(name, str) else "")]
+
+
+def open_source(source: Source) -> JsonLines:
+    """A reader positioned at the beginning."""
+    return JsonLines(source.path)
+
+
+class JsonLines:
+    """Reads a file of JSON records, each record exactly once.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tail = Tail(path)
+        self._damage = Damage(path.name)
+        self._records = Records()
+        self._by_lines: bool | None = None
+        self._config: dict[str, Any] = {}
+        self._config_keys: set[str] = set()
+        self._first: Object | None = None
+        self._begun = False
+        self._headers = 0
+        self._notices: list[Notice] = []
+        self._told_assumed = False
+        self._told_gone = False
+
+    @property
+    def records(self) -> int:
+        """Records read so far, headers and configurations not counted."""
+        return self._records.count
+
+    def poll(self, final: bool = False) -> Chunk:
+        """Everything that is new since the last poll.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            If the file cannot be opened.
+        """
+        try:
+            self._read(final)
+        except NotFound:
+            if not self._tail.offset:
+                raise
+            self._gone()
+        if final:
+            self._settle_first(None)
+            self._close()
+        if self._records.assumed and not self._told_assumed:
+            self._told_assumed = True
+            self._note("assumed", self._records.assumed)
+        config, self._config = self._config, {}
+        notices, self._notices = tuple(self._notices), []
+        return Chunk(self._records.take(), config, self._damage.take(final) + notices)
+
+    def _read(self, final: bool) -> None:
+        if not final and not self._tail.changed():
+            return
+        self._check_identity()
+        if self._by_lines is None:
+            self._by_lines = _is_by_lines(self._tail.peek(HEAD), final)
+        if self._by_lines:
+            self._read_lines(final)
+        elif self._by_lines is False:
+            self._read_objects(final)
+
+    def _gone(self) -> None:
+        # A log that was read and then moved away may come back: rotation, a remote folder.
+        if not self._told_gone:
+            self._told_gone = True
+            self._note("unreadable", "the file is gone; what was read of it is kept")
+
+    def _check_identity(self) -> None:
+        if self._tail.offset and self._tail.replaced():
+            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+            self._settle_first(None)
+            self._by_lines, self._begun, self._headers, self._config_keys = None, False, 0, set()
+            self._records.restart()
+
+    def _read_lines(self, final: bool) -> None:
+        for piece in self._tail.lines(final):
+            if piece.oversize:
+                self._too_long(piece)
+            elif piece.torn:
+                self._take_torn(piece)
+            else:
+                rows = decode_lines(piece.data, piece.start, self._report)
+                self._take(rows, _SCHEMA in piece.data)
+
+    def _read_objects(self, final: bool) -> None:
+        for piece in self._tail.objects():
+            if piece.oversize:
+                self._too_long(piece)
+                continue
+            objects, end, gaps = scan(piece.data, array=True)
+            for gap in gaps:
+                what = "a record that is not valid JSON"
+                self._damage.add("corrupt", what, piece.start, piece.start + end, gap.count(b"{"))
+            self._take(objects, True)
+            self._tail.advance(end)
+            rest = piece.data[end:].strip(b" \t\r\n\0,[]")
+            if final and piece.torn:
+                self._tail.advance(len(piece.data) - end)
+                if rest:
+                    start = piece.start + end
+                    self._torn(start, piece.end, Found([], "an unfinished record", 1))
+
+    def _take_torn(self, piece: Piece) -> None:
+        if not piece.data.strip():
+            return
+        found = decode_line(piece.data)
+        self._take(found.objects, True)
+        if found.damage:
+            self._torn(piece.start, piece.end, found)
+
+    def _torn(self, start: int, end: int, found: Found) -> None:
+        what = "the last line has no end; " + found.damage
+        self._damage.add("torn-tail", what, start, end, found.lost)
+
+    def _too_long(self, piece: Piece) -> None:
+        what = "a line too long to be a record, passed over"
+        self._damage.add("corrupt", what, piece.start, piece.end, 1)
+
+    def _report(self, start: int, end: int, found: Found) -> None:
+        kind = "skipped" if found.lost == 0 else "corrupt"
+        self._damage.add(kind, found.damage, start, end, found.lost)
+
+    def _take(self, rows: Sequence[Object], headers: bool) -> None:
+        """Admit records; headers and configurations among them are told apart."""
+        if not headers and not self._config_keys:
+            self._admit(rows)
+            return
+        begin = 0
+        for i, row in enumerate(rows):
+            header = schema.is_header(row)
+            if header or (self._config_keys and row.keys() == self._config_keys):
+                self._admit(rows[begin:i])
+                begin = i + 1
+                if header:
+                    self._take_header(row)
+                else:
+                    self._config |= row
+        self._admit(rows[begin:])
+
+    def _take_header(self, row: Object) -> None:
+        self._settle_first(None)
+        self._begun = True
+        self._headers += 1
+        config = row.get("config")
+        self._config |= config if isinstance(config, dict) else {}
+        self._config |= {k: row[k] for k in ("run", "created", "schedules") if k in row}
+        if self._records.count or self._headers > 1:
+            self._note("assumed", "a second header: another run or a restart in the same file")
+            self._records.restart()
+        self._records.native = True
+
+    def _admit(self, rows: Sequence[Object]) -> None:
+        if not rows:
+            return
+        if not self._begun:
+            if self._first is None and not counts(rows[0]):
+                self._first, rows = rows[0], rows[1:]
+            if not rows:
+                return
+            self._settle_first(rows[0])
+            if self._config_keys:
+                # Further rows of the same shape are configurations too, in this poll as in later.
+                self._take(rows, True)
+                return
+        self._records.add(rows)
+
+    def _settle_first(self, second: Object | None) -> None:
+        """Decide what the first record was, now that the one behind it is known."""
+        first, self._first = self._first, None
+        self._begun = self._begun or second is not None
+        if first is None:
+            return
+        if second is not None and _is_config(first, second):
+            self._config |= first
+            self._config_keys = set(first)
+        else:
+            self._records.add([first])
+
+    def _close(self) -> None:
+        skipped = self._records.skipped
+        if skipped:
+            shown = ", ".join(f"{name} ({what})" for name, what in list(skipped.items())[:20])
+            more = f" and {len(skipped) - 20} more" if len(skipped) > 20 else ""
+            self._note("skipped", f"no numbers in: {shown}{more}")
+        if not self._records.count:
+            self._note("empty", "no records yet" if self._headers else "no records")
+
+    def _note(self, kind: str, message: str) -> None:
+        self._notices.append(Notice(kind, self._path.name, message))
+
+
+def _is_by_lines(data: bytes, final: bool) -> bool | None:
+    """Whether records are lines; None while that cannot be told."""
+    body = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
+    if body[:1] == b"[":
+        return False
+    first, newline, _ = body.partition(b"\n")
+    if not newline:
+        return False if len(scan(body).objects) > 1 else (True if final else None)
+    return not goes_on(first)
+
+
+def _is_config(first: Object, second: Object) -> bool:
+    """Whether a first record without a step is a configuration, judged by the next record."""
+    held = dict(leaves(first))
+    shared = held.keys() & dict(leaves(second)).keys()
+    if counts(first) or len(shared) * 2 > len(held):
+        return False
+    words = sum(number(v) is None for v in held.values())
+    if not words and not counts(second):
+        return False
+    return words > 0.5 * len(held) or not tells(first, {"loss", "metric"})

@@ -1,0 +1,174 @@
+"""Diagnoses and run lists for a terminal: 80 columns work, colour only for severity."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from trainlens import words
+from trainlens.rules import Diagnosis
+from trainlens.rules.base import Finding, Status
+from trainlens.run import Notice, Run
+from trainlens.verdict import sentence
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+_WORDS = {"failing": "error", "warning": "warning", "healthy": "", "inconclusive": ""}
+# C0 and C1 controls, DEL, and the characters that reorder text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]")
+
+
+def clean(text: str) -> str:
+    """Text from a log without anything that steers a terminal."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def width() -> int:
+    """Columns of the terminal, between 60 and 100."""
+    return max(60, min(100, shutil.get_terminal_size((80, 24)).columns))
+
+
+def diagnosis(one: Diagnosis, *, columns: int = 80) -> str:
+    """A run's verdict, its findings and what could not be judged, as terminal text.
+
+    Parameters
+    ----------
+    one : Diagnosis
+    columns : int
+        Width to wrap at.
+    """
+    run = one.run
+    colour = _COLOURS.get(_WORDS[one.verdict])
+    facts = [run.format, _span(run)]
+    if run.attempts > 1:
+        facts.append(words.plural(run.attempts, "attempt"))
+    lines = [
+        click.style(clean(run.name), bold=True) + f"  {' · '.join(facts)}",
+        *_wrapped(click.style(one.verdict, fg=colour, bold=True), sentence(one), "  ", columns),
+    ]
+    for finding in one.findings:
+        lines += ["", *_finding(finding, columns)]
+    lines += ["", *_rest(one, columns), *_notices(run.notices, columns)]
+    return "\n".join(lines)
+
+
+def _span(run: Run) -> str:
+    return words.steps(*run.steps) if run.steps else "no points"
+
+
+def _finding(finding: Finding, columns: int) -> list[str]:
+    severity = finding.severity.value
+    where = f"{finding.split}/{finding.metric}" if finding.metric else ""
+    at = words.steps(finding.first_step, finding.last_step)
+    facts = " · ".join(x for x in (clean(where), at) if x)
+    lines = [f"  {click.style(severity, fg=_COLOURS[severity])} {finding.rule}  {facts}"]
+    lines += _wrapped("", finding.message, "    ", columns)
+    if finding.causes:
+        lines += _wrapped("May be:", "; ".join(finding.causes) + ".", "    ", columns)
+    for prescription in finding.prescriptions:
+        lines += _wrapped("Do:", _todo(prescription), "    ", columns)
+    if finding.verify:
+        lines += _wrapped("Check:", f"{finding.verify}.", "    ", columns)
+    return lines
+
+
+def _todo(prescription: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{name}: {value}" for name, value in prescription["patch"].items())
+    return f"{prescription['text']} ({settings})." if settings else f"{prescription['text']}."
+
+
+def _wrapped(lead: str, text: str, indent: str, columns: int) -> list[str]:
+    bare = click.unstyle(lead)
+    first = f"{indent}{bare} " if bare else indent
+    lines = textwrap.wrap(
+        clean(text),
+        columns,
+        initial_indent=first,
+        subsequent_indent=indent + "  " * bool(bare),
+        break_on_hyphens=False,
+    )
+    if lead and lines:
+        lines[0] = lines[0].replace(bare, lead, 1)
+    return lines or [indent + lead]
+
+
+def _rest(one: Diagnosis, columns: int) -> list[str]:
+    names = {
+        status: sorted({f.rule for f in one.results if f.status is status})
+        for status in (Status.PASS, Status.SKIP, Status.INCONCLUSIVE)
+    }
+    labels = (
+        ("passed", Status.PASS),
+        ("not applicable", Status.SKIP),
+        ("could not check", Status.INCONCLUSIVE),
+    )
+    return [
+        line
+        for label, status in labels
+        if names[status]
+        for line in _wrapped(
+            f"{label} ({len(names[status])}):", ", ".join(names[status]), "  ", columns
+        )
+    ]
+
+
+def _notices(notices: Sequence[Notice], columns: int, most: int = 5) -> list[str]:
+    lines = []
+    for notice in notices[:most]:
+        lines += _wrapped("data:", f"{notice.kind}: {notice}{_lost(notice)}", "  ", columns)
+    if len(notices) > most:
+        lines.append(f"  data: {len(notices) - most} more notices; --json lists them all")
+    return lines
+
+
+def _lost(notice: Notice) -> str:
+    if notice.lost is None:
+        return " (how many records were lost is unknown)"
+    return f" ({words.plural(notice.lost, 'record')} lost)" if notice.lost else ""
+
+
+def notices(found: Sequence[Notice], *, columns: int = 80) -> str:
+    """Notices about files that became no run, one paragraph each."""
+    return "\n".join(_notices(found, columns, most=50))
+
+
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str], *, columns: int = 80) -> str:
+    """Rows as an aligned table that never wraps.
+
+    Parameters
+    ----------
+    rows : sequence of rows of text
+        Cells that look like numbers are right-aligned.
+    heads : sequence of str
+        Column names, the most important first: the last ones are dropped where the table would
+        be wider than `columns`.
+    columns : int
+    """
+    cells = [list(heads), *([clean(c) for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    widths[0] = min(widths[0], max(20, columns - sum(widths[1:4]) - 6))
+    kept = len(widths)
+    while kept > 1 and sum(widths[:kept]) + 2 * (kept - 1) > columns:
+        kept -= 1
+    numeric = [all(_numeric(row[i]) for row in cells[1:]) for i in range(kept)]
+    lines = []
+    for row in cells:
+        fields = [
+            _clip(c, w).rjust(w) if right else _clip(c, w).ljust(w)
+            for c, w, right in zip(row[:kept], widths[:kept], numeric, strict=True)
+        ]
+        lines.append("  ".join(fields).rstrip())
+    lines[0] = click.style(lines[0], bold=True)
+    return "\n".join(lines)
+
+
+def _numeric(cell: str) -> bool:
+    return not cell.strip("–-0123456789.,%\u202f\u2212 ")
+
+
+def _clip(text: str, columns: int) -> str:
+    return text if len(text) <= columns else text[: columns - 1] + "…"

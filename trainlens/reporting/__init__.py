@@ -1,0 +1,269 @@
+"""What a report says, as data only; `trainlens.render` turns it into pages."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trainlens import verdict, words
+from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
+from trainlens.reporting.findings import (
+    GROUP_ABOVE,
+    TOP,
+    Group,
+    Item,
+    Outcome,
+    View,
+    grouped,
+    items,
+    outcomes,
+    ranked,
+    thresholds,
+)
+from trainlens.reporting.inputs import Input, inspect
+from trainlens.reporting.runs import Attempt, Clock, Gap, RunSummary, Standing, summarise
+from trainlens.rules import Diagnosis
+from trainlens.rules.base import Status
+from trainlens.run import Notice
+
+__all__ = [
+    "GROUP_ABOVE",
+    "KEY_CHARTS",
+    "TOP",
+    "Attempt",
+    "Chart",
+    "Clock",
+    "Gap",
+    "Group",
+    "Input",
+    "Item",
+    "Line",
+    "Outcome",
+    "Report",
+    "RunSummary",
+    "Standing",
+    "Table",
+    "View",
+    "build",
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A further section of a report: a comparison of runs, say.
+
+    Parameters
+    ----------
+    title : str
+    sentences : tuple of str
+        What the table says, before it.
+    columns : tuple of str
+    rows : tuple of tuple of str
+        As many cells a row as columns; the first is the row's name.
+    notes : tuple of str
+        After it.
+    """
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything that a page shows, in the order in which it shows it.
+
+    Parameters
+    ----------
+    title, command : str
+    created : float
+        Unix seconds.
+    versions : mapping of package to version
+    verdict : str
+    counts : mapping of severity to number of findings
+    best : str
+        Which run is best, with its noise; empty without a ranked quantity.
+    span : str
+        Steps, points and time that the runs cover.
+    diagnoses : tuple of Diagnosis
+    items : tuple of Item
+        All findings, the gravest and surest first.
+    groups : tuple of Group
+        The same by rule; empty up to `GROUP_ABOVE` findings.
+    passed, not_applicable, undecided : tuple of Outcome
+    runs : tuple of RunSummary
+    tables : tuple of Table
+    config_differences : tuple of (setting, value of each run)
+        Among the runs that have settings; empty text where a run lacks one.
+    charts : tuple of Chart
+    notices : tuple of Notice
+        About files that became no run; those of a run are in its summary.
+    lost : int or None
+        Records lost in all; None when something was lost that cannot be counted.
+    thresholds : mapping of rule to {setting: default}
+    inputs : tuple of Input
+    """
+
+    title: str
+    command: str
+    created: float
+    versions: Mapping[str, str]
+    verdict: str
+    counts: Mapping[str, int]
+    best: str
+    span: str
+    diagnoses: tuple[Diagnosis, ...]
+    items: tuple[Item, ...]
+    groups: tuple[Group, ...]
+    passed: tuple[Outcome, ...]
+    not_applicable: tuple[Outcome, ...]
+    undecided: tuple[Outcome, ...]
+    runs: tuple[RunSummary, ...]
+    tables: tuple[Table, ...]
+    config_differences: tuple[tuple[str, tuple[str, ...]], ...]
+    charts: tuple[Chart, ...]
+    notices: tuple[Notice, ...]
+    lost: int | None
+    thresholds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether a record was lost, counted or not."""
+        return self.lost != 0
+
+    @property
+    def all_notices(self) -> tuple[tuple[str, Notice], ...]:
+        """Every notice with the name of its run, empty for those of no run."""
+        own = [(r.name, n) for r in self.runs for n in r.notices]
+        return (*(("", n) for n in self.notices), *own)
+
+
+def build(
+    diagnoses: Sequence[Diagnosis],
+    *,
+    title: str,
+    command: str,
+    notices: Sequence[Notice] = (),
+    tables: Sequence[Table] = (),
+    now: float,
+    version: str,
+) -> Report:
+    """Gather what a report of some judged runs says.
+
+    Parameters
+    ----------
+    diagnoses : sequence of Diagnosis
+        Prescriptions filled in.
+    title : str
+        Empty takes the name of the run, or their number.
+    command : str
+        The exact command that asked for it.
+    notices : sequence of Notice
+        About files that became no run.
+    tables : sequence of Table
+        Further sections.
+    now : float
+        Unix seconds.
+    version : str
+        Of trainlens.
+
+    Returns
+    -------
+    Report
+    """
+    judged = tuple(diagnoses)
+    found = ranked(judged)
+    charts = build_charts([d.run for d in judged], found)
+    places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
+    held = items(judged, found, places)
+    runs = summarise(judged, now)
+    every = [*notices, *(n for d in judged for n in d.run.notices)]
+    return Report(
+        title=title or _title(runs),
+        command=command,
+        created=now,
+        versions={
+            "trainlens": version,
+            "numpy": np.__version__,
+            "Python": platform.python_version(),
+        },
+        verdict=verdict.overall(judged),
+        counts={s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
+        best=_best(runs),
+        span=_span(runs),
+        diagnoses=judged,
+        items=held,
+        groups=grouped(held) if len(held) > GROUP_ABOVE else (),
+        passed=outcomes(judged, Status.PASS),
+        not_applicable=outcomes(judged, Status.SKIP),
+        undecided=outcomes(judged, Status.INCONCLUSIVE),
+        runs=runs,
+        tables=tuple(tables),
+        config_differences=_differences(runs),
+        charts=charts,
+        notices=tuple(notices),
+        lost=None if any(n.lost is None for n in every) else sum(n.lost or 0 for n in every),
+        thresholds=thresholds(judged),
+        inputs=tuple(inspect(p) for p in dict.fromkeys(d.run.source for d in judged)),
+    )
+
+
+_SEVERITIES = ("error", "warning", "info")
+
+
+def _title(runs: Sequence[RunSummary]) -> str:
+    return runs[0].name if len(runs) == 1 else words.plural(len(runs), "run")
+
+
+def _best(runs: Sequence[RunSummary]) -> str:
+    ranking = [(r, r.standing) for r in runs if r.standing is not None]
+    # One run of many that has this quantity is not the best of them.
+    if not ranking or len(ranking) == 1 < len(runs):
+        return ""
+    sign = -1 if ranking[0][1].direction == "max" else 1
+    ranking.sort(key=lambda pair: sign * pair[1].best)
+    run, top = ranking[0]
+    noise = f" ± {words.number(top.noise, 2)}" if top.noise > 0 else ""
+    unit = f"{words.THIN}{top.unit}" if top.unit else ""
+    text = f"{words.number(top.best)}{noise}{unit} at step {words.step(top.best_step)}"
+    if noise:
+        text += " (± is the step-to-step noise)"
+    if len(runs) == 1:
+        return text
+    # Two minima of the same noise: their difference has about sqrt(2) of it.
+    close = [r.name for r, s in ranking[1:] if abs(s.best - top.best) < 1.96 * 2**0.5 * top.noise]
+    text = f"{verdict.shortened(run.name)}, {text}"
+    if close:
+        told = ", ".join(verdict.shortened(n, 30) for n in close[:3])
+        text += f"; within noise of {told}"
+        text += f" and {len(close) - 3} more" if len(close) > 3 else ""
+    return text
+
+
+def _span(runs: Sequence[RunSummary]) -> str:
+    steps = [r.steps for r in runs if r.steps is not None]
+    points = f"{words.plural(sum(r.points for r in runs), 'point')}"
+    if not steps:
+        return points
+    told = words.steps(min(a for a, _ in steps), max(b for _, b in steps))
+    times = [r.seconds for r in runs if r.seconds is not None and r.seconds > 0]
+    told_of = "from first to last record" + (", all runs together" if len(times) > 1 else "")
+    lasted = f", {words.duration(sum(times))} {told_of}" if times else ""
+    return f"{told}, {points}{lasted}"
+
+
+def _differences(runs: Sequence[RunSummary]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    settings = [dict(r.config) for r in runs]
+    known = [s for s in settings if s]
+    keys = dict.fromkeys(k for s in known for k in s)
+    return tuple(
+        (key, tuple(s.get(key, "") for s in settings))
+        for key in keys
+        if len({s.get(key, "") for s in known}) > 1
+    )

@@ -1,0 +1,60 @@
+"""Phases of a training that its own settings tell: end of warmup, LR drops, dropout switched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainlens.run import Run, Series
+
+_MOST = 8
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A change of the training at a step, in a word or two."""
+
+    step: int
+    label: str
+
+
+def phases(run: Run) -> tuple[Phase, ...]:
+    """What the learning rate and the dropout rate say about the phases of a run.
+
+    A warmup ends at the first step near the peak, where the rate began below half of it. A drop
+    is a fall by a third or more within one record. At most eight are told, in order of steps.
+    """
+    found: list[Phase] = []
+    rate = run.main("learning-rate")
+    if rate is not None and len(rate.finite) > 3:
+        found += _rate_phases(rate.finite)
+    dropout = run.main("dropout")
+    if dropout is not None and len(dropout.finite) > 1:
+        found += _switches(dropout.finite)
+    return tuple(sorted(found, key=lambda p: p.step)[:_MOST])
+
+
+def _rate_phases(rate: Series) -> list[Phase]:
+    value, step = rate.value, rate.step
+    peak = float(value.max())
+    found = []
+    if peak > 0 and value[0] < 0.5 * peak:
+        top = int(np.argmax(value >= 0.999 * peak))
+        if top > 1:
+            found.append(Phase(int(step[top]), "warmup ends"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        falls = (value[:-1] > 0.01 * peak) & (value[1:] / value[:-1] < 0.67)
+    # Where one fall follows another at once, it is the tail of a decay.
+    alone = np.flatnonzero(falls & ~np.append(falls[1:], False) & ~np.append(False, falls[:-1]))
+    if len(alone) <= _MOST:
+        found += [Phase(int(step[i + 1]), "LR drop") for i in alone]
+    return found
+
+
+def _switches(dropout: Series) -> list[Phase]:
+    on = dropout.value > 0
+    change = np.flatnonzero(on[1:] != on[:-1]) + 1
+    if len(change) > _MOST:
+        return []
+    return [Phase(int(dropout.step[i]), "dropout on" if on[i] else "dropout off") for i in change]

@@ -1,0 +1,327 @@
+"""The runs of a report as data: how each stands, how fast it went, what it was set to."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainlens import verdict
+from trainlens.reporting.phases import Phase, phases
+from trainlens.rules import Diagnosis
+from trainlens.run import Key, Notice, Run, Series
+from trainlens.stats.noise import second_difference_noise
+from trainlens.stats.resample import bucket, points, uniform_edges
+
+_COLOURS = 8
+_KNOTS = 65
+_SPARK = 48
+_LONGEST = 400
+_SETTINGS = 1000
+_YEAR_2000 = 946_684_800.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run did on the quantity that the runs are ranked by.
+
+    Parameters
+    ----------
+    metric, split, unit, direction : str
+    best : float
+    best_step : int
+    final : float
+        Last finite value.
+    noise : float
+        Step-to-step standard deviation; NaN below 4 points.
+    """
+
+    metric: str
+    split: str
+    unit: str
+    direction: str
+    best: float
+    best_step: int
+    final: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A contiguous training of a run; `began` in Unix seconds, NaN where unknown."""
+
+    first: int
+    last: int
+    began: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A pause in the log: between which steps, and how long in seconds."""
+
+    before: int
+    after: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """Step, epoch and seconds since the start of a run at some knots, shape (k,); NaN unknown."""
+
+    step: NDArray[np.int64]
+    epoch: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RunSummary:
+    """All that a report says about a run besides its findings and curves.
+
+    Parameters
+    ----------
+    index : int
+    name, source, format : str
+    verdict, sentence : str
+    counts : mapping of severity to number of findings
+    steps : (first, last) or None
+    points : int
+    attempts : tuple of Attempt
+    age : float or None
+        Seconds since its last record, None where the log has no times.
+    running : bool
+        Whether its last record is recent, for its own rhythm.
+    seconds : float or None
+        From the first to the last record.
+    rate : float or None
+        Steps a second, median over the log.
+    gaps : tuple of Gap
+        The longest first, at most five.
+    standing : Standing or None
+    spark : ndarray of shape (s,)
+        The ranked quantity in few values.
+    colour : int or None
+        Place in the palette of eight; None = grey, because nothing was found in one run of many.
+    dash : int
+        0 solid; 1, 2, ... where colours repeat.
+    config : tuple of (key, value)
+        Nested settings under dotted keys.
+    phases : tuple of Phase
+    clock : Clock or None
+    notices : tuple of Notice
+    """
+
+    index: int
+    name: str
+    source: str
+    format: str
+    verdict: str
+    sentence: str
+    counts: Mapping[str, int]
+    steps: tuple[int, int] | None
+    points: int
+    attempts: tuple[Attempt, ...]
+    age: float | None
+    running: bool
+    seconds: float | None
+    rate: float | None
+    gaps: tuple[Gap, ...]
+    standing: Standing | None
+    spark: NDArray[np.float64]
+    colour: int | None
+    dash: int
+    config: tuple[tuple[str, str], ...]
+    phases: tuple[Phase, ...]
+    clock: Clock | None
+    notices: tuple[Notice, ...]
+
+
+def summarise(diagnoses: Sequence[Diagnosis], now: float) -> tuple[RunSummary, ...]:
+    """Summaries of all runs, in their order."""
+    key = ranking_key([d.run for d in diagnoses])
+    looks = list(_looks(diagnoses))
+    return tuple(_summary(i, d, key, looks[i], now) for i, d in enumerate(diagnoses))
+
+
+def ranking_key(runs: Sequence[Run]) -> Key | None:
+    """Metric and split by which runs are ranked: the leading series that most of them have."""
+    leads = [s for s in map(verdict.leading, runs) if s is not None]
+    if not leads:
+        return None
+    have = Counter((s.metric, s.split) for s in leads)
+    return max(have, key=lambda k: have[k])
+
+
+def _looks(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int | None, int]]:
+    flagged = [d.severity is not None and d.severity.rank > 0 for d in diagnoses]
+    many = len(diagnoses) > _COLOURS
+    # Without any flagged run, up to 16 can still be told apart with dashes.
+    grey = many and (any(flagged) or len(diagnoses) > 2 * _COLOURS)
+    used = 0
+    for flag in flagged:
+        if grey and not flag:
+            yield None, 0
+        else:
+            yield used % _COLOURS, used // _COLOURS
+            used += 1
+
+
+def _summary(
+    index: int, diagnosis: Diagnosis, key: Key | None, look: tuple[int | None, int], now: float
+) -> RunSummary:
+    run = diagnosis.run
+    times = run.wall_times
+    # A clock that says 1970 says nothing.
+    age = None if times is None or times[1] < _YEAR_2000 else max(0.0, now - times[1])
+    pace = _pace(run)
+    ranked = run.series.get(key) if key else None
+    return RunSummary(
+        index=index,
+        name=run.name,
+        source=run.source,
+        format=run.format,
+        verdict=diagnosis.verdict,
+        sentence=verdict.sentence(diagnosis),
+        counts=dict(Counter(f.severity.value for f in diagnosis.findings)),
+        steps=run.steps,
+        points=run.points,
+        attempts=_attempts(run),
+        age=age,
+        running=age is not None and age < max(120.0, 5 * _rhythm(pace)),
+        seconds=None if times is None else times[1] - times[0],
+        rate=_rate(pace),
+        gaps=_gaps(pace),
+        standing=_standing(ranked),
+        spark=_spark(ranked),
+        colour=look[0],
+        dash=look[1],
+        config=tuple(_flat(run.config))[:_SETTINGS],
+        phases=phases(run),
+        clock=_clock(run),
+        notices=run.notices,
+    )
+
+
+def _standing(series: Series | None) -> Standing | None:
+    if series is None or not len(series.finite):
+        return None
+    held = series.finite
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = second_difference_noise(held.value)
+    at = int(np.argmax(held.value) if series.role.direction == "max" else np.argmin(held.value))
+    return Standing(
+        series.metric,
+        series.split,
+        series.role.unit,
+        series.role.direction,
+        float(held.value[at]),
+        int(held.step[at]),
+        float(held.value[-1]),
+        noise,
+    )
+
+
+def _spark(series: Series | None) -> NDArray[np.float64]:
+    if series is None or not len(series.effective):
+        return np.empty(0)
+    held = series.effective
+    if len(held) <= _SPARK:
+        return points(held.step, held.value).mean
+    return bucket(
+        held.step, held.value, uniform_edges(int(held.step[0]), int(held.step[-1]), _SPARK)
+    ).mean
+
+
+def _longest(run: Run) -> Series | None:
+    return max(run.training_series, key=len, default=None)
+
+
+def _attempts(run: Run) -> tuple[Attempt, ...]:
+    series = max(run.training_series, key=lambda s: (s.attempts, len(s)), default=None)
+    if series is None:
+        return ()
+    start = np.flatnonzero(np.diff(series.attempt, prepend=-1))
+    stop = np.append(start[1:], len(series))
+    return tuple(
+        Attempt(
+            int(series.step[a:b].min()), int(series.step[a:b].max()), float(series.wall_time[a])
+        )
+        for a, b in zip(start, stop, strict=True)
+    )
+
+
+def _pace(run: Run) -> Series | None:
+    """The longest series with its times, where it has them."""
+    series = _longest(run)
+    if series is None or len(series) < 3 or np.isnan(series.wall_time).any():
+        return None
+    return series
+
+
+def _rhythm(pace: Series | None) -> float:
+    return 0.0 if pace is None else float(np.median(np.diff(pace.wall_time)))
+
+
+def _rate(pace: Series | None) -> float | None:
+    if pace is None:
+        return None
+    seconds, steps = np.diff(pace.wall_time), np.diff(pace.step)
+    good = (seconds > 0) & (steps > 0)
+    return float(1 / np.median(seconds[good] / steps[good])) if good.any() else None
+
+
+def _gaps(pace: Series | None) -> tuple[Gap, ...]:
+    if pace is None:
+        return ()
+    seconds = np.diff(pace.wall_time)
+    long = np.flatnonzero(seconds > max(60.0, 20 * float(np.median(seconds))))
+    worst = long[np.argsort(-seconds[long], kind="stable")][:5]
+    return tuple(Gap(int(pace.step[i]), int(pace.step[i + 1]), float(seconds[i])) for i in worst)
+
+
+def _clock(run: Run) -> Clock | None:
+    series = _longest(run)
+    if series is None:
+        return None
+    held = series.effective
+    index = np.unique(np.linspace(0, len(held) - 1, _KNOTS).round().astype(np.intp))
+    step = held.step[index]
+    seconds = held.wall_time[index]
+    return Clock(step, _epochs(run, held, index), _ascending(seconds - np.nanmin(seconds))
+                 if not np.isnan(seconds).all() else seconds)  # fmt: skip
+
+
+def _epochs(run: Run, held: Series, index: NDArray[np.intp]) -> NDArray[np.float64]:
+    epoch = held.epoch[index]
+    counter = run.main("epoch")
+    if np.isnan(epoch).all() and counter is not None and len(counter.finite) > 1:
+        known = counter.finite
+        epoch = np.interp(held.step[index], known.step, known.value)
+    return _ascending(epoch)
+
+
+def _ascending(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    if np.isnan(value).any():
+        return np.full(len(value), np.nan)
+    risen: NDArray[np.float64] = np.maximum.accumulate(value)
+    return risen
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, _setting(value)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,248 @@
+"""What a rule is: a function of a `Run` that yields findings.
+
+Adding a rule = adding one file to this folder::
+
+    @rule("loss-spike", severity="warning", requires=("non-finite",))
+    def loss_spike(run, *, window=101, threshold=4.0):
+        '''Title of the advice.
+
+        The docstring is what `trainlens rules loss-spike` shows.
+        '''
+        ...
+        yield fail("Loss rose ...", series, first_step=1, last_step=2, evidence={...})
+
+The keyword-only defaults are its configuration. Rules compute through `trainlens.stats` and
+`trainlens.detect`, judge here, and never import each other. A rule of another profile has the
+same name and ``profile="seed"``: it replaces the default one when that profile is chosen.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from trainlens.errors import UsageError
+from trainlens.run import Run, Series
+
+
+class Status(str, Enum):
+    """Outcome of a rule on one series."""
+
+    FAIL = "fail"
+    PASS = "pass"
+    SKIP = "skip"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Severity(str, Enum):
+    """How much a failed rule matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error."""
+        return ("info", "warning", "error").index(self.value)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says about one series of a run.
+
+    Parameters
+    ----------
+    rule : str
+        Filled in by `diagnose`.
+    status : Status
+    severity : Severity
+    metric, split : str
+        Empty for what concerns the whole run.
+    first_step, last_step : int or None
+        Where it was seen.
+    message : str
+        The fact, one to three sentences with numbers, as a colleague would say it.
+    evidence : mapping of str to number
+        The numbers behind the message.
+    confidence : float in [0, 1]
+        How sure the rule is that the symptom is real (not of its cause).
+    causes : tuple of str
+        Hypotheses, the most likely first. Filled in by `trainlens.prescribe`.
+    prescriptions : tuple of mapping
+        ``{"text": ..., "patch": {...}}``. Filled in by `trainlens.prescribe`.
+    verify : str
+        How to check that a prescription worked. Filled in by `trainlens.prescribe`.
+    """
+
+    rule: str
+    status: Status
+    severity: Severity = Severity.INFO
+    metric: str = ""
+    split: str = ""
+    first_step: int | None = None
+    last_step: int | None = None
+    message: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    confidence: float = 1.0
+    causes: tuple[str, ...] = ()
+    prescriptions: tuple[Mapping[str, Any], ...] = ()
+    verify: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether this is a fault."""
+        return self.status is Status.FAIL
+
+
+def fail(
+    message: str,
+    series: Series | None = None,
+    *,
+    first_step: int | None = None,
+    last_step: int | None = None,
+    evidence: Mapping[str, float] | None = None,
+    severity: Severity | str | None = None,
+    confidence: float = 1.0,
+) -> Finding:
+    """A fault. `severity` None takes the rule's own."""
+    return Finding(
+        "",
+        Status.FAIL,
+        Severity(severity) if severity is not None else _UNSET,
+        series.metric if series else "",
+        series.split if series else "",
+        first_step,
+        last_step,
+        message,
+        dict(evidence or {}),
+        confidence,
+    )
+
+
+def passed(
+    message: str, series: Series | None = None, *, evidence: Mapping[str, float] | None = None
+) -> Finding:
+    """Looked at and found in order; the message says what was seen."""
+    return _mild(Status.PASS, message, series, evidence)
+
+
+def skip(reason: str, series: Series | None = None) -> Finding:
+    """Not applicable to this log; the reason says what is missing."""
+    return _mild(Status.SKIP, reason, series, None)
+
+
+def inconclusive(
+    reason: str, series: Series | None = None, *, evidence: Mapping[str, float] | None = None
+) -> Finding:
+    """Looked at, but the data cannot settle it; the reason says what would."""
+    return _mild(Status.INCONCLUSIVE, reason, series, evidence)
+
+
+def _mild(
+    status: Status, message: str, series: Series | None, evidence: Mapping[str, float] | None
+) -> Finding:
+    metric, split = (series.metric, series.split) if series else ("", "")
+    return Finding(
+        "", status, Severity.INFO, metric, split, message=message, evidence=dict(evidence or {})
+    )
+
+
+# A marker that no finding keeps: `Rule.check` replaces it by the rule's own severity.
+_UNSET: Any = None
+
+Check = Callable[..., Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A registered rule."""
+
+    name: str
+    severity: Severity
+    check: Check
+    requires: tuple[str, ...] = ()
+    profile: str = "default"
+    source: str = ""
+
+    @property
+    def title(self) -> str:
+        """First line of the advice."""
+        return self.advice.splitlines()[0].rstrip(".")
+
+    @property
+    def advice(self) -> str:
+        """The advice that users see: the docstring of the check."""
+        return inspect.getdoc(self.check) or self.name
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Thresholds and their defaults."""
+        parameters = inspect.signature(self.check).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def __call__(self, run: Run, settings: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+        """Findings of this rule on a run, at least one.
+
+        Raises
+        ------
+        UsageError
+            A setting that the rule does not have.
+        """
+        given = dict(settings or {})
+        if unknown := sorted(given.keys() - self.defaults.keys()):
+            known = ", ".join(self.defaults) or "none"
+            raise UsageError(f"rule {self.name} has no setting {unknown[0]!r}; it has: {known}")
+        found = tuple(self.complete(f) for f in self.check(run, **given))
+        return found or (self.complete(skip("nothing in this log concerns it")),)
+
+    def complete(self, finding: Finding) -> Finding:
+        """A finding with the name, and where it has none the severity, of this rule."""
+        return replace(finding, rule=self.name, severity=finding.severity or self.severity)
+
+
+_registry: dict[tuple[str, str], Rule] = {}
+
+
+def rule(
+    name: str,
+    *,
+    severity: str = "warning",
+    requires: tuple[str, ...] = (),
+    profile: str = "default",
+    source: str = "",
+) -> Callable[[Check], Check]:
+    """Register a check under a rule name.
+
+    Parameters
+    ----------
+    name : str
+        Kebab-case and stable: users select, ignore and suppress by it.
+    severity : {"info", "warning", "error"}
+        Of its faults, unless the check says otherwise.
+    requires : tuple of str
+        Rules that are judged first. Where one of them failed as an error, this one is skipped,
+        because its verdict would only repeat the damage.
+    profile : str
+        Profile that this check belongs to.
+    source : str
+        Where the method or threshold comes from.
+    """
+
+    def register(check: Check) -> Check:
+        key = (profile, name)
+        held = _registry.get(key)
+        if held is not None and held.check.__module__ != check.__module__:
+            raise ValueError(f"two rules are called {name!r} in profile {profile!r}")
+        _registry[key] = Rule(name, Severity(severity), check, requires, profile, source)
+        return check
+
+    return register
+
+
+def registered() -> Mapping[tuple[str, str], Rule]:
+    """Every imported rule by (profile, name)."""
+    return _registry

@@ -1,0 +1,203 @@
+"""The rule ``never-learned``: a loss that is flat from its first value on."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainlens import words
+from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.run import Run, Series
+from trainlens.stats.chance import PLAUSIBLE, guessing_among, stuck_at_chance
+from trainlens.stats.learned import Learning, learning
+from trainlens.stats.trend import relative, scale_free
+
+
+@rule(
+    "never-learned",
+    severity="error",
+    requires=("non-finite",),
+    source="quad-modal seed (loss at 3.43 from the first epoch on, at any learning rate)",
+)
+def never_learned(
+    run: Run, *, min_points: int = 10, flat: float = 0.05, flat_at_chance: float = 0.12
+) -> Iterator[Finding]:
+    """The loss has not left its first level: nothing has been learned.
+
+    A fault where no first stretch of the run, of whatever length, stands out by 2 % and more than
+    noise above what came later, and where the data leave at most `flat` of improvement possible
+    (`flat_at_chance` where the level is ln C within 2 %: what guessing among C classes gives).
+    Without a loss, an accuracy that stays at 1 / C is judged.
+
+    What to do, in this order: check that every batch mixes the classes (sampler), then the
+    balance of the classes, then the learning rate, then frozen parameters, then whether the
+    gradient reaches them.
+    """
+    series = run.main("loss", "train") or run.main("loss")
+    if series is None:
+        accuracy = _accuracy(run)
+        if accuracy is None:
+            yield skip("no loss and no accuracy in this log")
+        else:
+            yield _judge_accuracy(accuracy, min_points)
+        return
+    if _rewarded(run):
+        yield skip("in a log with rewards the loss does not measure what is learned", series)
+        return
+    curve = series.finite
+    found = _learning(curve, "min")
+    if found is None or len(curve) < min_points:
+        yield _too_short(series, len(curve), min_points)
+        return
+    yield _judge(run, curve, found, flat, flat_at_chance)
+
+
+def _learning(curve: Series, direction: str) -> Learning | None:
+    return learning(relative(curve.step), scale_free(curve.value, direction))
+
+
+def _too_short(series: Series, points: int, needed: int) -> Finding:
+    return inconclusive(
+        f"cannot tell: {words.plural(points, 'point')} so far; {needed} are needed to call a "
+        "curve flat",
+        series,
+        evidence={"points": points, "points_needed": needed},
+    )
+
+
+def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: float) -> Finding:
+    evidence = {
+        "drop": found.drop,
+        "drop_at_most": found.reach,
+        "level": float(np.median(curve.value)),
+        "points": len(curve),
+    }
+    x, y = relative(curve.step), scale_free(curve.value)
+    if classes := stuck_at_chance(x, y, curve.value):
+        return _flat(run, curve, found, evidence, classes)
+    if found.learned or found.total.lower(2.33) > 0.02:
+        fallen = 1.0 - math.exp(-max(found.drop, found.total.value, 0.02))
+        return passed(f"It learned: the loss fell by {words.percent(fallen, 2)}.", curve,
+                      evidence=evidence)  # fmt: skip
+    if evidence["level"] == 0.0:
+        return inconclusive("the loss is 0: nothing is minimised here", curve, evidence=evidence)
+    classes = guessing_among(evidence["level"])
+    allowed = at_chance if classes else flat
+    if found.reach > allowed or found.total.value < -allowed:
+        return inconclusive(
+            f"cannot tell: no improvement so far, but at this noise one below "
+            f"{words.percent(found.reach, 2)} could not be seen; more points would settle it",
+            curve,
+            evidence=evidence,
+        )
+    if other := _improving(run, curve):
+        return inconclusive(
+            f"the loss has not moved, but {other.split} {other.metric} improves: this loss may "
+            "not be what the training minimises",
+            curve,
+            evidence=evidence,
+        )
+    if _warming_up(run, curve):
+        return inconclusive(
+            "no improvement so far, but the learning rate still rises: its warm-up is not over",
+            curve,
+            evidence=evidence,
+        )
+    return _flat(run, curve, found, evidence, classes)
+
+
+def _flat(
+    run: Run, curve: Series, found: Learning, evidence: dict[str, float], classes: int
+) -> Finding:
+    first, last = int(curve.step[0]), int(curve.step[-1])
+    level, count = words.number(evidence["level"]), words.plural(len(curve), "point")
+    said = f"The loss has not moved from {level} since the first step ({count} up to step "
+    said += f"{words.step(last)}): any improvement is below {words.percent(found.reach, 2)}."
+    if found.learned:
+        said = f"The loss only came down from its random start to {level} and has stayed there "
+        said += f"({count} up to step {words.step(last)})."
+    if classes:
+        evidence["classes"] = classes
+        said += f" That is close to ln {words.step(classes)} = {words.number(math.log(classes))}, "
+        said += f"what guessing among {words.step(classes)} gives."
+    accuracy = _accuracy(run)
+    if accuracy is not None and len(accuracy.finite):
+        value = float(np.median(accuracy.finite.value))
+        evidence["accuracy"] = value
+        said += f" {accuracy.split} {accuracy.metric} is at {words.number(value)}."
+    early = first > 0.2 * last and first > len(curve)
+    if early:
+        said += f" The log begins at step {words.step(first)}: what came before is not known."
+    confidence = 0.98 if found.reach < 0.02 or classes else 0.9
+    return fail(
+        said,
+        curve,
+        first_step=first,
+        last_step=last,
+        evidence=evidence,
+        severity="warning" if early else None,
+        confidence=confidence,
+    )
+
+
+def _rewarded(run: Run) -> bool:
+    return any(re.search("rew|return|episode", s.metric, re.I) for s in run.with_role("metric"))
+
+
+def _improving(run: Run, curve: Series) -> Series | None:
+    """Another loss or measure of this run that did get better."""
+    for other in (*run.with_role("metric"), *run.with_role("loss")):
+        if (other.metric, other.split) == (curve.metric, curve.split):
+            continue
+        if other.role.name == "loss" and other.split == curve.split:
+            continue  # one part of a flat total may well fall while another rises
+        points = other.finite
+        found = _learning(points, other.role.direction) if len(points) >= 8 else None
+        if found is not None and found.learned and found.drop > 0.1:
+            return other
+    return None
+
+
+def _warming_up(run: Run, curve: Series) -> bool:
+    logged = run.main("learning-rate")
+    if logged is None or len(logged.finite) < 3:
+        return False
+    rate = logged.finite
+    rising = bool((np.diff(rate.value) >= 0).all())
+    return rising and rate.value[-1] > 1.02 * rate.value[int(0.8 * len(rate))]
+
+
+def _accuracy(run: Run) -> Series | None:
+    for series in run.with_role("metric"):
+        if "acc" in series.metric.lower():
+            return series
+    return None
+
+
+def _judge_accuracy(series: Series, min_points: int) -> Finding:
+    curve = series.finite
+    if len(curve) < min_points:
+        return _too_short(series, len(curve), min_points)
+    found = _learning(curve, "max")
+    level = float(np.median(curve.value))
+    share = level / 100 if float(curve.value.max()) > 1.5 else level
+    near = min(PLAUSIBLE, key=lambda c: abs(1 / c - share))
+    if found is not None and (found.learned or found.total.lower(2.33) > 0.05):
+        return passed(f"It learned: {series.split} {series.metric} improved.", series)
+    flat = found is not None and not found.learned and found.reach < 0.1
+    if not flat or abs(share * near - 1) > 0.1:
+        return inconclusive(
+            f"cannot tell: no loss in this log, and {series.metric} is at no chance level", series
+        )
+    return fail(
+        f"{series.split} {series.metric} has stayed at {words.number(level)}, what guessing among "
+        f"{words.step(near)} classes gives, in all {words.plural(len(curve), 'evaluation')}.",
+        series,
+        first_step=int(curve.step[0]),
+        last_step=int(curve.step[-1]),
+        evidence={"level": level, "classes": near, "points": len(curve)},
+        confidence=0.95,
+    )

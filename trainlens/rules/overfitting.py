@@ -1,0 +1,177 @@
+"""The rule ``overfitting``: validation that gets worse while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainlens import words
+from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.run import Run, Series
+from trainlens.stats.rise import LEAST, Rise, rise
+from trainlens.stats.trend import Floats, as_share, gain, relative, scale_free
+
+
+@rule(
+    "overfitting",
+    severity="warning",
+    source="rise of the last evaluations over the best window, corrected for the winner's curse; "
+    "compared with Prechelt (1998), doi:10.1007/3-540-49430-8_3",
+)
+def overfitting(
+    run: Run, *, z: float = 3.0, least_rise: float = 0.02, severe: float = 0.2
+) -> Iterator[Finding]:
+    """Validation has become worse since its best, beyond noise.
+
+    The last evaluations are compared with the best earlier ones; what the best owes to luck is
+    taken off; the rise must exceed `z` standard errors and `least_rise`. Beyond `severe` it is an
+    error: a fifth of the loss is more than most changes of a model are worth, so the last
+    checkpoint is of no use. Where the training loss rises as well, it is no overfitting.
+
+    What to do: use the checkpoint of the best evaluation, stop earlier, then regularise: more
+    data or augmentation, weight decay, dropout, a smaller model or learning rate.
+    """
+    judged = _validation(run)
+    if not judged:
+        yield skip("no validation loss and no validation metric in this log")
+        return
+    for series in judged:
+        yield _judge(run, series, z, least_rise, severe)
+
+
+def _validation(run: Run) -> list[Series]:
+    losses = [run.main("loss", split) for split in ("val", "test")]
+    measures = [s for split in ("val", "test") for s in run.with_role("metric", split)]
+    return [s for s in (*losses, *measures) if s is not None and s.role.direction]
+
+
+def _judge(run: Run, series: Series, z: float, least_rise: float, severe: float) -> Finding:
+    curve = series.finite
+    level = scale_free(curve.value, series.role.direction)
+    found = rise(level, z)
+    if found is None:
+        return inconclusive(
+            f"cannot tell: {words.plural(len(curve), 'evaluation')} of {_name(series)}; "
+            f"{LEAST} are the least that can show a rise",
+            series,
+            evidence={"evaluations": len(curve), "evaluations_needed": LEAST},
+        )
+    if not (found.significant and _share(curve, found.value) > least_rise):
+        return _fine(series, curve, level, found, least_rise)
+    if _training_rises(run, series, curve, found):
+        return inconclusive(
+            f"{_name(series)} is {_percent(curve, found.value)} worse than at its best, but the "
+            "training loss rises as well: this is no overfitting",
+            series,
+            evidence=_evidence(curve, level, found),
+        )
+    return _worse(run, series, curve, level, found, severe)
+
+
+def _share(curve: Series, rise: float) -> float:
+    return as_share(rise, curve.value, curve.role.direction)
+
+
+def _percent(curve: Series, rise: float) -> str:
+    return words.percent(_share(curve, rise), 2)
+
+
+def _name(series: Series) -> str:
+    return f"{series.split} {series.metric}"
+
+
+def _evidence(curve: Series, level: Floats, found: Rise) -> dict[str, float]:
+    raw = int(np.argmin(level))
+    return {
+        "best_step": int(curve.step[raw]),
+        "best": float(curve.value[raw]),
+        "best_window_step": int(curve.step[found.first]),
+        "current": float(np.median(curve.value[-found.window :])),
+        "last": float(curve.value[-1]),
+        "rise": _share(curve, found.value),
+        "standard_error": found.error,
+        "evaluations": len(curve),
+        "window": found.window,
+    }
+
+
+def _fine(series: Series, curve: Series, level: Floats, found: Rise, least_rise: float) -> Finding:
+    evidence = _evidence(curve, level, found)
+    if _share(curve, found.value) <= least_rise and found.smallest > 0.5:
+        return inconclusive(
+            f"cannot tell: at the noise of {_name(series)} a rise below "
+            f"{_percent(curve, found.smallest)} could not be seen; more evaluations, or more "
+            "samples in each, would settle it",
+            series,
+            evidence=evidence,
+        )
+    best = f"best {words.with_unit(evidence['best'], series.role.unit)} at step "
+    best += words.step(int(evidence["best_step"]))
+    if _share(curve, found.value) > least_rise:
+        return inconclusive(
+            f"{_name(series)} is {_percent(curve, found.value)} worse than at its best ({best}), "
+            f"which may be noise: only {_percent(curve, found.smallest)} would be sure",
+            series,
+            evidence=evidence,
+        )
+    return passed(f"{_name(series)} has not risen from its best ({best}).", series,
+                  evidence=evidence)  # fmt: skip
+
+
+def _training_rises(run: Run, series: Series, curve: Series, found: Rise) -> bool:
+    """Whether the training loss has risen about as much since the best evaluation."""
+    train = run.main("loss", "train")
+    if train is None:
+        return False
+    points = train.finite
+    since = np.searchsorted(points.step, curve.step[found.first])
+    if len(points) - since < 5:
+        return False
+    x = relative(points.step)
+    moved = gain(x, scale_free(points.value), float(x[since]), 1.0)
+    return moved is not None and moved.upper() < 0 and -moved.value > 0.5 * found.value
+
+
+def _worse(
+    run: Run, series: Series, curve: Series, level: Floats, found: Rise, severe: float
+) -> Finding:
+    evidence = _evidence(curve, level, found)
+    unit = series.role.unit
+    best, now = evidence["best"], evidence["last"]
+    step, window_step = int(evidence["best_step"]), int(evidence["best_window_step"])
+    said = (
+        f"Do not use the last checkpoint: {_name(series)} has become worse since step "
+        f"{words.step(step)} ({words.number(best)} → {words.with_unit(now, unit)}); "
+        f"the best is at step {words.step(step)}"
+    )
+    if window_step != step and found.window > 1:
+        said += f", or about {words.step(window_step)} with {found.window} evaluations averaged"
+    said += f". The rise is {_percent(curve, found.value)} after allowing for chance"
+    ratio = found.value / max(found.error, 1e-12)
+    said += f", {words.number(ratio, 2)} standard errors." if ratio < 1e3 else "."
+    said += _about_training(run, step)
+    return fail(
+        said,
+        series,
+        first_step=step,
+        last_step=int(curve.step[-1]),
+        evidence=evidence,
+        severity="error" if _share(curve, found.value) > severe else None,
+        confidence=float(np.clip(0.8 + 0.02 * (ratio - 3), 0.8, 0.99)),
+    )
+
+
+def _about_training(run: Run, since: int) -> str:
+    train = run.main("loss", "train")
+    if train is None:
+        return ""
+    points = train.finite
+    after = points.value[points.step >= since]
+    if len(after) < 4:
+        return ""
+    k = max(1, len(after) // 10)
+    start, end = float(np.median(after[:k])), float(np.median(after[-k:]))
+    if end >= start:
+        return f" The training loss stayed near {words.number(start)}."
+    return f" The training loss fell on ({words.number(start)} → {words.number(end)})."

@@ -1,0 +1,362 @@
+"""The data model: `Series`, `Run` and `Runs`, grown from the chunks that readers hand over.
+
+Everything is columnar and immutable: one array a field, never one Python object a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, unknown
+from trainlens.roles import Role, parse_name, role_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Chunk",
+    "Column",
+    "Floats",
+    "Ints",
+    "Notice",
+    "Run",
+    "Runs",
+    "Series",
+    "attempt_labels",
+    "unknown",
+]
+
+Key = tuple[str, str]
+
+
+def attempt_labels(step: Ints) -> Ints:
+    """Number the contiguous trainings within a sequence of steps.
+
+    A new attempt starts where the step goes back. A single late point (100, 98, 101) is the
+    jitter of an asynchronous writer, not a restart.
+
+    Parameters
+    ----------
+    step : ndarray of int64, shape (n,), in file order
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), starting at 0
+    """
+    label = np.zeros(len(step), np.int64)
+    drop = np.flatnonzero(step[1:] < step[:-1])
+    after = np.minimum(drop + 2, len(step) - 1)
+    restart = drop[~((step[after] > step[drop]) & (after == drop + 2))]
+    label[restart + 1] = 1
+    return np.cumsum(label)
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """All points of one metric in one split, in file order.
+
+    Parameters
+    ----------
+    metric, split : str
+    step : ndarray of int64, shape (n,)
+    value, wall_time, epoch : ndarray of float64, shape (n,)
+        NaN and infinities in `value` are data; NaN elsewhere means unknown.
+    name : str
+        The name as it stands in the log.
+    kind : str
+        See `Column`.
+    """
+
+    metric: str
+    split: str
+    step: Ints
+    value: Floats
+    wall_time: Floats
+    epoch: Floats
+    name: str = ""
+    kind: str = ""
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        span = f", steps {self.step.min()}-{self.step.max()}" if len(self) else ""
+        return f"<Series {self.split}/{self.metric}: {len(self)} points{span}>"
+
+    @cached_property
+    def role(self) -> Role:
+        """What this metric means: loss, learning rate, gradient norm, ..."""
+        return role_of(self.metric, self.kind)
+
+    @cached_property
+    def attempt(self) -> Ints:
+        """Attempt of each point, shape (n,), starting at 0."""
+        return attempt_labels(self.step)
+
+    @cached_property
+    def attempts(self) -> int:
+        """How many times this series was started."""
+        return int(self.attempt[-1]) + 1 if len(self) else 0
+
+    @cached_property
+    def effective(self) -> Series:
+        """The trajectory that led to the last weights: one value a step, steps ascending.
+
+        A later attempt replaces everything at and after its first step; within an attempt the
+        last value of a step counts. Returns self where there is nothing to replace.
+        """
+        if len(self) < 2 or bool(np.all(self.step[1:] > self.step[:-1])):
+            return self
+        starts = np.flatnonzero(np.diff(self.attempt, prepend=-1))
+        first = np.minimum.reduceat(self.step, starts)
+        later = np.append(np.minimum.accumulate(first[::-1])[::-1][1:], np.iinfo(np.int64).max)
+        kept = np.flatnonzero(self.step < later[self.attempt])
+        order = kept[np.argsort(self.step[kept], kind="stable")]
+        last = np.append(self.step[order][1:] != self.step[order][:-1], True)
+        return self.take(order[last])
+
+    @cached_property
+    def finite(self) -> Series:
+        """`effective` without NaN and infinities."""
+        base = self.effective
+        good = np.isfinite(base.value)
+        return base if bool(good.all()) else base.take(np.flatnonzero(good))
+
+    def take(self, index: Ints | NDArray[np.intp]) -> Series:
+        """The points at `index`, shape (m,), in that order."""
+        return replace(
+            self,
+            step=self.step[index],
+            value=self.value[index],
+            wall_time=self.wall_time[index],
+            epoch=self.epoch[index],
+        )
+
+    def append(self, column: Column) -> Series:
+        """The points of this series with those of `column` behind them."""
+        return replace(
+            self,
+            step=np.concatenate([self.step, column.step]),
+            value=np.concatenate([self.value, column.value]),
+            wall_time=_concatenate(self.wall_time, column.wall_time),
+            epoch=_concatenate(self.epoch, column.epoch),
+        )
+
+
+def _concatenate(a: Floats, b: Floats) -> Floats:
+    # Two columns of unknowns stay one number in memory.
+    if a.strides == (0,) and b.strides == (0,) and np.isnan(a[:1]).all() and np.isnan(b[:1]).all():
+        return unknown(len(a) + len(b))
+    return np.concatenate([a, b])
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training run: its series, its configuration, and what the reader noticed.
+
+    Parameters
+    ----------
+    name : str
+        Short name, unique within a `Runs`.
+    source : str
+        Path it was read from.
+    format : str
+        Name of the reader: ``jsonl``, ``tensorboard``, ``aim``, ...
+    series : mapping of (metric, split) to Series
+    config : mapping
+        Hyperparameters as far as the format has them.
+    notices : tuple of Notice
+    """
+
+    name: str
+    source: str
+    format: str
+    series: Mapping[Key, Series] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def __getitem__(self, key: Key | str) -> Series:
+        metric, split = (key, "train") if isinstance(key, str) else key
+        try:
+            return self.series[metric, split]
+        except KeyError:
+            have = ", ".join(f"{s}/{m}" for m, s in sorted(self.series))
+            raise KeyError(f"no {split}/{metric} in run {self.name}; it has {have}") from None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name} ({self.format}): {len(self.series)} series, {self.points} points>"
+
+    @cached_property
+    def points(self) -> int:
+        """Number of points over all series."""
+        return sum(len(s) for s in self.series.values())
+
+    @cached_property
+    def training_series(self) -> tuple[Series, ...]:
+        """The series without system metrics (or all, where there is nothing else)."""
+        kept = tuple(s for s in self.series.values() if s.role.name != "system" and len(s))
+        return kept or tuple(s for s in self.series.values() if len(s))
+
+    @cached_property
+    def steps(self) -> tuple[int, int] | None:
+        """First and last step, None for a run without points."""
+        held = self.training_series
+        if not held:
+            return None
+        return min(int(s.step.min()) for s in held), max(int(s.step.max()) for s in held)
+
+    @cached_property
+    def attempts(self) -> int:
+        """How many times the run was started, as far as its steps tell."""
+        return max((s.attempts for s in self.training_series), default=0)
+
+    @cached_property
+    def wall_times(self) -> tuple[float, float] | None:
+        """First and last Unix time of any point, None where the log has no times."""
+        spans = [
+            (float(np.nanmin(s.wall_time)), float(np.nanmax(s.wall_time)))
+            for s in self.series.values()
+            if len(s) and not np.isnan(s.wall_time).all()
+        ]
+        return (min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
+
+    def with_role(self, role: str, split: str | None = None) -> tuple[Series, ...]:
+        """Series of a role, the most telling first (a total loss before its parts).
+
+        Parameters
+        ----------
+        role : str
+            A name of `trainlens.roles.ROLES`.
+        split : str, optional
+            Only of this split.
+        """
+        found = [
+            s
+            for s in self.series.values()
+            if s.role.name == role and (split is None or s.split == split) and len(s)
+        ]
+        return tuple(sorted(found, key=lambda s: (-s.role.priority, len(s.metric), s.metric)))
+
+    def main(self, role: str, split: str | None = None) -> Series | None:
+        """The most telling series of a role, None where there is none."""
+        found = self.with_role(role, split)
+        return found[0] if found else None
+
+    def extend(self, chunk: Chunk) -> Run:
+        """A run with the points, settings and notices of `chunk` added.
+
+        Names are resolved in the order in which they first appear: where two names mean the same
+        metric and split (``loss`` and ``train/loss``), the first takes the short name and the
+        other keeps its own.
+        """
+        series = dict(self.series)
+        owner = {key: s.name for key, s in series.items()}
+        for column in chunk.columns:
+            key = _key_for(column, owner)
+            owner[key] = column.name
+            held = series.get(key)
+            series[key] = held.append(column) if held else _start(key, column)
+        return replace(
+            self,
+            series=series,
+            config={**self.config, **chunk.config},
+            notices=self.notices + chunk.notices,
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Long table: run, metric, split, step, epoch, wall_time, value; file order in a series."""
+        return Runs([self]).frame()
+
+    def wide(self) -> pd.DataFrame:
+        """One row a step, one column a ``split/metric``, from the effective trajectories."""
+        import pandas as pd
+
+        columns = {
+            f"{split}/{metric}": pd.Series(s.effective.value, index=s.effective.step)
+            for (metric, split), s in self.series.items()
+        }
+        return pd.DataFrame(columns).rename_axis("step")
+
+
+def _key_for(column: Column, owner: Mapping[Key, str]) -> Key:
+    if column.split is not None:
+        metric, split = column.name, parse_name(f"{column.split}/x")[1] or column.split
+    else:
+        metric, split = parse_name(column.name)
+    for key in ((metric, split or "train"), (column.name, split or "train")):
+        if owner.get(key, column.name) == column.name:
+            return key
+    return (column.name, f"{split or 'train'} ({column.name})")
+
+
+def _start(key: Key, column: Column) -> Series:
+    return Series(
+        *key,
+        step=column.step,
+        value=column.value,
+        wall_time=column.wall_time,
+        epoch=column.epoch,
+        name=column.name,
+        kind=column.kind,
+    )
+
+
+class Runs(Sequence[Run]):
+    """An immutable sequence of runs, with what was noticed while looking for them.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+    notices : iterable of Notice
+        About files that became no run.
+    """
+
+    def __init__(self, runs: Iterable[Run] = (), notices: Iterable[Notice] = ()) -> None:
+        self._runs = tuple(runs)
+        self.notices = tuple(notices)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | slice) -> Run | Runs:
+        if isinstance(index, slice):
+            return Runs(self._runs[index], self.notices)
+        return self._runs[index]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    def __repr__(self) -> str:
+        return f"<Runs: {', '.join(r.name for r in self._runs) or 'none'}>"
+
+    def frame(self) -> pd.DataFrame:
+        """Long table: run, metric, split, step, epoch, wall_time, value."""
+        import pandas as pd
+
+        held = [(run.name, s) for run in self for s in run.series.values()]
+        sizes = np.array([len(s) for _, s in held], np.intp)
+        return pd.DataFrame(
+            {
+                "run": np.repeat(np.array([name for name, _ in held], object), sizes),
+                "metric": np.repeat(np.array([s.metric for _, s in held], object), sizes),
+                "split": np.repeat(np.array([s.split for _, s in held], object), sizes),
+                "step": _stack([s.step for _, s in held], np.int64),
+                "epoch": _stack([s.epoch for _, s in held], np.float64),
+                "wall_time": _stack([s.wall_time for _, s in held], np.float64),
+                "value": _stack([s.value for _, s in held], np.float64),
+            }
+        )
+
+
+def _stack(arrays: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype)

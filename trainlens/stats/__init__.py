@@ -1,0 +1,1 @@
+"""Mathematics of training curves: numpy only, no knowledge of runs or rules."""

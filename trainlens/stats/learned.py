@@ -1,0 +1,94 @@
+"""Whether a curve ever left its first level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainlens.stats.noise import lag1_autocorrelation, robust_scale
+from trainlens.stats.trend import Floats, Gain, condense, gain, t_quantile
+
+LEAST = 0.02
+"""Smallest drop that counts as learning: 2 %."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How far a curve came from its first values.
+
+    Parameters
+    ----------
+    drop : float
+        Fall from the first values to the best quarter of the run; scale-free.
+    error : float
+        Its standard error.
+    learned : bool
+        The drop is at least 2 % and more than noise.
+    total : Gain
+        Fall over the whole run along a line.
+    """
+
+    drop: float
+    error: float
+    learned: bool
+    total: Gain
+
+    @property
+    def reach(self) -> float:
+        """Largest drop that the data leave possible, at 95 %."""
+        return max(self.total.upper(), self.drop + 1.645 * self.error)
+
+
+def learning(x: Floats, y: Floats, least: float = LEAST) -> Learning | None:
+    """Compare the first values of a curve with the best level it reached later.
+
+    Heads of 1, 2, 4, ... points up to a quarter of the run are tried, since a curve may fall
+    within its first few points. A fault only if none of them stands out.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        Place within the run, ascending.
+    y : ndarray of shape (n,)
+        Scale-free level, lower being better.
+    least : float
+        Smallest drop that counts.
+
+    Returns
+    -------
+    Learning, or None with fewer than 8 points
+    """
+    x, y = condense(x, y)
+    n = len(y)
+    total = gain(x, y, float(x[0]), float(x[-1])) if n >= 8 else None
+    if total is None:
+        return None
+    quarter = n // 4
+    levels = [float(np.median(y[k * quarter : (k + 1) * quarter])) for k in (1, 2)]
+    low = min(*levels, float(np.median(y[-quarter:])))
+    sigma, inflation = _noise(x[quarter:], y[quarter:])
+    dof = (n - quarter - 2) / inflation
+    learned, head = False, 1
+    while head <= quarter:
+        # Medians against medians, as soon as there are some: skewed noise has another mean.
+        drop = float(np.median(y[:head]) if head > 4 else np.mean(y[:head])) - low
+        error = sigma * float(
+            np.sqrt(1.57 * min(1.0, inflation / head) + 1.57 * inflation / quarter)
+        )
+        # A single value may be far out by itself: the fewer there are, the more is asked.
+        needed = t_quantile(4.0 + 6.0 / head**0.5, max(dof, 30.0)) * error
+        learned |= drop >= least and drop > needed
+        head *= 2
+    error = sigma * float(np.sqrt(3.14 * min(1.0, inflation / quarter)))
+    return Learning(float(np.median(y[:quarter])) - low, error, learned, total)
+
+
+def _noise(x: Floats, y: Floats) -> tuple[float, float]:
+    """Scale and variance inflation of the noise around a line."""
+    away = x - x.mean()
+    spread = float(away @ away)
+    slope = float(away @ (y - y.mean())) / spread if spread > 0 else 0.0
+    rest = y - y.mean() - slope * away
+    rho = float(np.clip(lag1_autocorrelation(rest) + 1 / len(rest), 0.0, 0.9))
+    return robust_scale(rest), (1 + rho) / (1 - rho)

@@ -1,0 +1,318 @@
+"""The one-sentence verdict of a run, and of several: the same words in every output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from trainlens import words
+from trainlens.rules import Diagnosis
+from trainlens.rules.base import Finding, Severity, Status
+from trainlens.run import Run, Series
+from trainlens.stats.noise import second_difference_noise
+
+# Of equally grave and sure findings, the one that decides what to do next speaks first.
+_FIRST = ("non-finite", "divergence", "overfitting", "never-learned", "stagnation")
+_NAME_LENGTH = 60
+
+
+class _HasDiagnoses(Protocol):
+    @property
+    def diagnoses(self) -> Sequence[Diagnosis]: ...
+
+
+def sentence(diagnosis: Diagnosis) -> str:
+    """What to know about a run in one or two sentences.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+
+    Returns
+    -------
+    str
+        The gravest finding with its numbers and steps, or how the run stands where there is
+        none, or what is missing to tell.
+    """
+    serious = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
+    notes = len(diagnosis.findings) - len(serious)
+    if serious:
+        lead = min(serious, key=_rank)
+        fault = _FAULTS.get(lead.rule, _plainly)(diagnosis.run, lead)
+        rest = len(serious) - 1
+        return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
+    if diagnosis.verdict == "inconclusive":
+        return f"Cannot tell: {_reason(diagnosis)}."
+    state = f"Healthy so far. {trend(diagnosis.run)}"
+    return state + (f" {words.plural(notes, 'note')} below." if notes else "")
+
+
+def overall(diagnoses: Sequence[Diagnosis] | _HasDiagnoses) -> str:
+    """What to know about all runs together.
+
+    Parameters
+    ----------
+    diagnoses : sequence of Diagnosis, or a report that holds them
+
+    Returns
+    -------
+    str
+        The verdict of the run where there is one; else how many need attention, which, and why.
+    """
+    judged = diagnoses if isinstance(diagnoses, Sequence) else diagnoses.diagnoses
+    if not judged:
+        return "Cannot tell: there is no run here."
+    if len(judged) == 1:
+        return sentence(judged[0])
+    failing = [d for d in judged if d.verdict == "failing"]
+    warned = [d for d in judged if d.verdict == "warning"]
+    unknown = [d for d in judged if d.verdict == "inconclusive"]
+    if failing or warned:
+        return _attention(judged, failing, warned, unknown)
+    if len(unknown) == len(judged):
+        return f"Cannot tell for any of the {len(judged)} runs: {_reason(unknown[0])}."
+    healthy = len(judged) - len(unknown)
+    if unknown:
+        return (
+            f"{healthy} of {len(judged)} runs look healthy so far; "
+            f"{words.plural(len(unknown), 'run')} cannot be judged."
+        )
+    return f"All {len(judged)} runs look healthy so far."
+
+
+def _attention(
+    judged: Sequence[Diagnosis],
+    failing: list[Diagnosis],
+    warned: list[Diagnosis],
+    unknown: list[Diagnosis],
+) -> str:
+    counts = []
+    if failing:
+        counts.append(f"{len(failing)} of {len(judged)} runs {_agree(failing, 'fails', 'fail')}")
+    if warned:
+        of = "" if failing else f" of {len(judged)} runs"
+        counts.append(f"{len(warned)}{of} {_agree(warned, 'needs', 'need')} a look")
+    healthy = len(judged) - len(failing) - len(warned) - len(unknown)
+    if healthy:
+        counts.append(f"{healthy} {_agree([None] * healthy, 'looks', 'look')} healthy")
+    if unknown:
+        counts.append(f"{len(unknown)} cannot be judged")
+    worst = (failing or warned)[0]
+    return f"{'; '.join(counts)}. {shortened(worst.run.name)}: {sentence(worst)}"
+
+
+def _agree(things: Sequence[object], one: str, many: str) -> str:
+    return one if len(things) == 1 else many
+
+
+def _rank(finding: Finding) -> tuple[int, float, int]:
+    order = _FIRST.index(finding.rule) if finding.rule in _FIRST else len(_FIRST)
+    return -finding.severity.rank, -round(finding.confidence, 1), order
+
+
+def _reason(diagnosis: Diagnosis) -> str:
+    if not diagnosis.run.points:
+        return "this log holds no point"
+    for status in (Status.INCONCLUSIVE, Status.SKIP):
+        reasons = [f.message for f in diagnosis.results if f.status is status and f.message]
+        if reasons:
+            # What most rules lack is what the log lacks.
+            return max(reasons, key=reasons.count).rstrip(".")
+    return "no rule applies to this log"
+
+
+# --- how a healthy run stands ---------------------------------------------------------------
+
+
+def trend(run: Run) -> str:
+    """How the most telling quantity moved in the last quarter of a run, as a sentence.
+
+    The move is called one only if it exceeds twice the standard error of its two medians, from
+    the step-to-step noise (MAD of second differences).
+    """
+    series = leading(run)
+    if series is None:
+        return "No loss and no measure of quality is in this log."
+    name = capitalised(spoken(series))
+    held = series.finite
+    late = held.step >= held.step[0] + 0.75 * (held.step[-1] - held.step[0])
+    value = held.value[late]
+    if len(value) < 6:
+        value = held.value[-6:]
+    if len(value) < 6:
+        return f"{name} has {words.plural(len(value), 'finite point')}: too few to see a trend."
+    third = len(value) // 3
+    before, after = float(np.median(value[:third])), float(np.median(value[-third:]))
+    # The noise of values near the largest float overflows to infinity: no move can be told.
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = after - before
+        error = 1.2533 * second_difference_noise(held.value) * math.sqrt(2 / third)
+    if not abs(change) > 2 * error or before == 0:
+        return f"{name} has been level over the last quarter of the run."
+    share = words.percent(abs(change / before), 2)
+    wanted = series.role.direction == ("min" if change < 0 else "max")
+    verb = "falling" if change < 0 else "rising"
+    return f"{name} is {'still ' if wanted else ''}{verb} ({share} in the last quarter of the run)."
+
+
+def leading(run: Run) -> Series | None:
+    """The series that a verdict is about: validation before training, quality before loss."""
+    for split in ("val", "test", "train"):
+        for role in ("metric", "loss"):
+            if split == "train" and role == "metric":
+                continue
+            held = [s for s in run.with_role(role, split) if len(s.finite)]
+            if held:
+                return held[0]
+    held = [s for s in run.training_series if s.role.direction and len(s.finite)]
+    return held[0] if held else None
+
+
+def spoken(series: Series) -> str:
+    """A metric as a colleague would name it: ``validation MPJPE``, ``training loss``."""
+    split = {"train": "training", "val": "validation", "test": "test"}.get(
+        series.split, shortened(series.split)
+    )
+    if series.role.name == "loss" and series.role.priority == 3:
+        return f"{split} loss"
+    name = shortened(series.metric)
+    short = name.isalpha() and len(name) <= 5 and name.islower()
+    return f"{split} {name.upper() if short else name}"
+
+
+def capitalised(text: str) -> str:
+    """The text with a capital first letter, the rest untouched."""
+    return text[:1].upper() + text[1:]
+
+
+def shortened(text: str, length: int = _NAME_LENGTH) -> str:
+    """A name that fits a sentence: its middle left out where it is long."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+# --- what is wrong --------------------------------------------------------------------------
+
+_TITLES = {
+    "lr-jump": "Learning-rate jump",
+    "premature-lr-decay": "Early learning-rate decay",
+    "non-finite": "Non-finite values",
+    "gap-growth": "Growing generalization gap",
+    "out-of-memory": "Out of memory",
+    "dead-relu": "Dead ReLU units",
+    "single-class-batch": "Single-class batches",
+    "missing-warmup": "No warmup",
+    "plan-deviation": "Schedule differs from the plan",
+}
+
+
+def title(rule: str) -> str:
+    """A rule name as the title of its findings.
+
+    Examples
+    --------
+    >>> title("validation-jump"), title("lr-jump")
+    ('Validation jump', 'Learning-rate jump')
+    """
+    return _TITLES.get(rule) or capitalised(rule.replace("-", " "))
+
+
+def headline(finding: Finding) -> str:
+    """Title of a finding with the step where it begins: ``Validation jump at step 12 000``."""
+    name = title(finding.rule)
+    return f"{name} at {words.steps(finding.first_step, None)}" if _placed(finding) else name
+
+
+def _placed(finding: Finding) -> bool:
+    return finding.first_step is not None
+
+
+def _plainly(run: Run, finding: Finding) -> str:
+    return f"{headline(finding)}: {first_sentence(finding.message)}"
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its first full stop, which ends it."""
+    head = text.split(". ", 1)[0].rstrip(".")
+    return f"{head}."
+
+
+def _since(run: Run, finding: Finding) -> str:
+    if finding.first_step is None:
+        return ""
+    end = f" of {words.step(run.steps[1])}" if run.steps else ""
+    return f" at step {words.step(finding.first_step)}{end}"
+
+
+def _series(run: Run, finding: Finding) -> Series | None:
+    held = run.series.get((finding.metric, finding.split))
+    return held if held is not None and len(held.finite) else None
+
+
+def _overfitting(run: Run, finding: Finding) -> str:
+    series = _series(run, finding)
+    if series is None:
+        return f"Do not use the last checkpoint: {first_sentence(finding.message)}"
+    held = series.finite
+    best = int(np.argmax(held.value) if series.role.direction == "max" else np.argmin(held.value))
+    verb = "fallen" if held.value[-1] < held.value[best] else "risen"
+    unit = f"{words.THIN}{series.role.unit}" if series.role.unit else ""
+    # Its parts stay on one line: no break around the arrow.
+    move = f"{words.number(held.value[best])}\u00a0→\u00a0{words.number(held.value[-1])}{unit}"
+    return (
+        f"Do not use the last checkpoint: {spoken(series)} has {verb} since "
+        f"step {words.step(int(held.step[best]))} ({move}); the best is at "
+        f"{words.step(int(held.step[best]))}."
+    )
+
+
+def _stagnation(run: Run, finding: Finding) -> str:
+    series = _series(run, finding)
+    if series is None or finding.first_step is None:
+        return f"Stopped learning{_since(run, finding)}: {first_sentence(finding.message)}"
+    value = series.finite.value[series.finite.step >= finding.first_step]
+    part = max(1, len(value) // 5)
+    moved = ""
+    if len(value) > 1 and np.median(value[:part]) != 0:
+        share = abs(float(np.median(value[-part:]) / np.median(value[:part])) - 1)
+        moved = f": {spoken(series)} moved by {words.percent(share, 2)} since"
+    return f"Stopped learning{_since(run, finding)}{moved}.{_low_rate(run, finding.first_step)}"
+
+
+def _low_rate(run: Run, step: int) -> str:
+    rate = run.main("learning-rate")
+    if rate is None or not len(rate.finite):
+        return ""
+    held = rate.finite
+    at = held.value[max(0, int(np.searchsorted(held.step, step, side="right")) - 1)]
+    peak = float(held.value.max())
+    if peak <= 0 or at > 0.1 * peak:
+        return ""
+    share = words.percent(float(at) / peak, 2)
+    return f" The learning rate was already at {share} of its peak."
+
+
+def _divergence(run: Run, finding: Finding) -> str:
+    return f"Diverged{_since(run, finding)}: {first_sentence(finding.message)}"
+
+
+def _non_finite(run: Run, finding: Finding) -> str:
+    return f"Broken{_since(run, finding)}: {first_sentence(finding.message)}"
+
+
+def _never_learned(run: Run, finding: Finding) -> str:
+    return f"Never learned: {first_sentence(finding.message)}"
+
+
+_FAULTS: dict[str, Callable[[Run, Finding], str]] = {
+    "overfitting": _overfitting,
+    "stagnation": _stagnation,
+    "divergence": _divergence,
+    "non-finite": _non_finite,
+    "never-learned": _never_learned,
+}

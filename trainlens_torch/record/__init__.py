@@ -1,0 +1,1 @@
+"""Recorders: what a training loop writes while it runs."""
