@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from trainlens.readers import aim as aim_reader
-from trainlens.readers._aim_codec import context_number, encode_path
+from trainlens.readers._aim.codec import context_number, encode_path
 
 METRICS = 10
 

@@ -95,6 +95,11 @@ function ticks(low, high, most) {
   for (let k = Math.ceil(low / unit); k * unit <= high; k++) out.push(k * unit);
   return out;
 }
+function tickDigits(levels, largest) {
+  if (levels.length < 2 || !largest) return 3;
+  const apart = Math.log10(largest) - Math.log10(levels[1] - levels[0]);
+  return Math.min(8, Math.max(3, Math.ceil(apart + 1)));
+}
 function logTicks(low, high) {
   const a = Math.ceil(low / Math.LN10), b = Math.floor(high / Math.LN10), out = [];
   if (b - a < 1) return ticks(Math.exp(low), Math.exp(high), 5).filter((v) => v > 0);
@@ -152,7 +157,8 @@ function axes(pen, chart, { span, mode, low, high, log, x, y, left, right, top, 
   pen.textBaseline = "middle";
   pen.textAlign = "right";
   const levels = log ? logTicks(low, high) : ticks(low, high, 5);
-  const tiny = Math.max(...levels.map(Math.abs)) < 1e-3;
+  const largest = Math.max(...levels.map(Math.abs)), tiny = largest < 1e-3;
+  const digits = log ? 3 : tickDigits(levels, largest);
   for (const v of levels) {
     const at = Math.round(y(v)) + 0.5;
     pen.globalAlpha = 0.12;
@@ -163,7 +169,7 @@ function axes(pen, chart, { span, mode, low, high, log, x, y, left, right, top, 
     pen.stroke();
     pen.globalAlpha = 1;
     pen.fillStyle = ink.soft;
-    pen.fillText(number(v, 3, tiny), left - 6, at);
+    pen.fillText(number(v, digits, tiny), left - 6, at);
   }
   const most = Math.max(2, Math.floor((right - left) / 90));
   const along = mode === "time" ? timeTicks(span, most)

@@ -7,12 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"errors", "schema", "words", "chunk"},
+    {"errors", "schema", "words", "chunk", "atomic", "engine"},
     {"roles", "run", "stats"},
     {"detect"},
     {"readers", "rules", "compare"},
     {"prescribe", "plots", "verdict", "reporting", "export"},
-    {"render", "monitor", "engine"},
+    {"render", "monitor"},
     {"api"},
     {"cli"},
     {"__main__"},

@@ -136,9 +136,14 @@ def test_attempts_gaps_age_and_speed():
     assert run.seconds == wall[-1] - wall[0]
 
 
-def test_flagged_runs_keep_colours_and_the_others_turn_grey():
+def test_flagged_runs_have_the_first_colours_and_the_others_what_is_left():
     held = report(demo.dozen(400))
-    assert [r.colour for r in held.runs[:4]] == [0, 1, 2, None]
+    flagged = [r.verdict in ("failing", "warning") for r in held.runs]
+    coloured = [r.colour for r in held.runs]
+    assert [c for c, f in zip(coloured, flagged, strict=True) if f] == [0, 1, 2]
+    assert [c for c, f in zip(coloured, flagged, strict=True) if not f] == [3, 4, 5, 6, 7] + 4 * [
+        None
+    ]
     few = report(demo.dozen(400)[:8])
     assert [r.colour for r in few.runs] == list(range(8))
     calm = report(demo.dozen(400, faulty=0))
@@ -228,3 +233,18 @@ def test_fingerprints_change_with_the_file(tmp_path):
     assert inspect(str(tmp_path)).files == 2
     assert inspect(str(tmp_path / "missing")).files == 0
     assert inspect("s3://bucket/a\0b").files == 0
+
+
+def test_a_run_without_the_ranked_quantity_stands_with_its_own():
+    step = list(range(50))
+    ranked = [
+        demo.run(f"r{i}", [demo.column("val_mpjpe", step, [9.0 - 0.1 * s for s in step])])
+        for i in range(2)
+    ]
+    other = demo.run("other", [demo.column("loss", step, [3.0 - 0.01 * s for s in step])])
+    held = report([Diagnosis(r, ()) for r in [*ranked, other]])
+    assert held.ranking == ("mpjpe", "val")
+    assert [(s.metric, s.split) for r in held.runs if (s := r.standing)] == [
+        ("mpjpe", "val"), ("mpjpe", "val"), ("loss", "train"),
+    ]  # fmt: skip
+    assert "other" not in held.best

@@ -65,26 +65,37 @@ def cli(context: click.Context, color: str) -> None:
 def report(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title: str,
            plots: bool, fail_on: str, **options: Any) -> int:  # fmt: skip
     """Write an HTML report with PNGs."""
-    from trainlens.render.folder import write_report
+    from trainlens.engine import helper
 
-    runs = _load(paths)
-    diagnoses = _diagnose(runs, options)
-    written = write_report(
-        diagnoses,
-        _path(output),
-        notices=runs.notices,
-        formats=formats or ("html",),
-        plots=plots,
-        title=title,
-        command=_command_line(),
-        now=time.time(),
-    )
+    # Importing what draws takes longer than reading a log: it is done beside it.
+    with helper(_ready_to_draw, wanted=plots) as beside:
+        from trainlens.render.folder import write_report
+
+        runs = _load(paths)
+        diagnoses = _diagnose(runs, options)
+        written = write_report(
+            diagnoses,
+            _path(output),
+            notices=runs.notices,
+            formats=formats or ("html",),
+            plots=plots,
+            title=title,
+            command=_command_line(),
+            now=time.time(),
+            helper=beside,
+        )
     from trainlens.verdict import overall
 
     click.echo(overall(diagnoses))
     _echo_notices(runs)
     click.echo(f"Report: {written[0]} and {len(written) - 1} more files beside it", err=True)
     return _exit_code(diagnoses, runs.notices, fail_on, options["strict"])
+
+
+def _ready_to_draw() -> None:
+    from trainlens.plots import ready
+
+    ready()
 
 
 @cli.command()

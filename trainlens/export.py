@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainlens.errors import MissingExtra, OutputError, UsageError
+from trainlens import atomic
+from trainlens.errors import MissingExtra, UsageError
 from trainlens.run import Runs
 
 if TYPE_CHECKING:
@@ -52,32 +51,8 @@ def write_table(runs: Runs, path: Path) -> int:
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise MissingExtra("writing Parquet", "parquet")
     frame = runs.frame()
-    try:
-        _replace(path, lambda target: writers[path.suffix](frame, target))
-    except OSError as error:
-        raise OutputError(
-            path, f"cannot be written: {error.strerror or error}", "choose another with -o"
-        ) from error
+    atomic.produce(path, lambda target: writers[path.suffix](frame, target))
     return len(frame)
-
-
-def _replace(path: Path, write: Callable[[str], object]) -> None:
-    """Write beside the target and rename, so that no reader ever sees half a file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(name)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _csv(frame: pd.DataFrame, target: str) -> None:

@@ -110,7 +110,7 @@ def test_a_log_axis_without_positive_values_still_draws():
 def test_a_report_has_a_sheet_a_run_and_an_overlay_a_shared_metric(tmp_path):
     hostile = ["../../a", "b/c", "$x^2$", "CON", ""]
     runs = [run_of(name) for name in hostile] + [run_of("alone", metric="score")]
-    made = plots.draw_report([Diagnosis(r, ()) for r in runs], tmp_path)
+    made = plots.draw_report(plots.pictures([Diagnosis(r, ()) for r in runs]), tmp_path)
     assert [p.name for p in made] == [
         *(f"run-{i:02d}-dashboard.png" for i in range(1, 7)),
         "metric-01-overlay.png",
@@ -119,17 +119,19 @@ def test_a_report_has_a_sheet_a_run_and_an_overlay_a_shared_metric(tmp_path):
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in made)
 
 
-def test_a_report_of_many_runs_shows_those_with_findings(tmp_path):
+def test_a_report_of_many_runs_shows_those_with_findings():
     bad = Finding("overfitting", Status.FAIL, Severity.ERROR, "loss", "train", 1, 2, "Bad.")
     runs = [Diagnosis(run_of(str(i), 3), (bad,) if i == 14 else ()) for i in range(15)]
-    made = [p.name for p in plots.draw_report(runs, tmp_path) if p.name.startswith("run-")]
+    made = [p.name for p in plots.pictures(runs) if p.name.startswith("run-")]
     assert len(made) == 12
     assert made[-1] == "run-15-dashboard.png"
     assert made[0] == "run-01-dashboard.png"
 
 
 def test_a_run_without_points_gets_no_sheet(tmp_path):
-    assert plots.draw_report([Diagnosis(Run("a", "x", "jsonl"), ())], tmp_path) == []
+    assert (
+        plots.draw_report(plots.pictures([Diagnosis(Run("a", "x", "jsonl"), ())]), tmp_path) == []
+    )
 
 
 def test_drawing_touches_nothing_global(tmp_path):
@@ -143,7 +145,7 @@ def test_drawing_touches_nothing_global(tmp_path):
         "before = [repr(matplotlib.rcParams[n]) for n in names]\n"
         "loss = Column('loss', np.arange(9), np.ones(9), unknown(9), unknown(9))\n"
         "run = Run('a', 'b', 'jsonl').extend(Chunk((loss,)))\n"
-        "plots.draw_report([Diagnosis(run, ())], Path(sys.argv[1]))\n"
+        "plots.draw_report(plots.pictures([Diagnosis(run, ())]), Path(sys.argv[1]))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert [repr(matplotlib.rcParams[n]) for n in names] == before\n"
     )
@@ -161,5 +163,5 @@ def test_importing_the_plots_does_not_import_matplotlib():
 
 
 def test_file_names_are_plain(tmp_path):
-    made = plots.draw_report([Diagnosis(run_of("x" * 300), ())] * 2, tmp_path)
+    made = plots.draw_report(plots.pictures([Diagnosis(run_of("x" * 300), ())] * 2), tmp_path)
     assert all(re.fullmatch(r"[a-z]+-\d+-[a-z]+\.png", p.name) for p in made)

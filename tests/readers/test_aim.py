@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from trainlens.errors import MissingExtra
-from trainlens.readers import _aim_series, _aim_store, aim
+from trainlens.readers import aim
+from trainlens.readers._aim import series as aim_series
+from trainlens.readers._aim import store as aim_store
 from trainlens.roles import SPLITS
 from trainlens.run import Run
 
@@ -220,7 +222,7 @@ def test_every_point_that_aim_itself_finds_in_logging_order(repo, oracle, which)
 def test_values_without_keys_equal_values_with_keys(repo, oracle, monkeypatch):
     folder, runs = repo
     for bulk in (0, 1 << 60):
-        monkeypatch.setattr(_aim_series, "BULK", bulk)
+        monkeypatch.setattr(aim_series, "BULK", bulk)
         for run in runs.values():
             assert_same_points(read(folder, run), oracle[run])
 
@@ -431,13 +433,13 @@ def test_a_growing_log_is_followed_without_opening_the_store(tmp_path, monkeypat
 def test_a_store_that_changes_meanwhile_is_copied_again(repo, oracle, monkeypatch):
     folder, runs = repo
     copied, waits = [], []
-    original = _aim_store._copy
+    original = aim_store._copy
 
     def disturbed(source, private):
         copied.append(source)
         return original(source, private) and len(copied) > 2
 
-    monkeypatch.setattr(_aim_store, "_copy", disturbed)
+    monkeypatch.setattr(aim_store, "_copy", disturbed)
     chunk = read(folder, runs["full"], sleep=waits.append)
     assert waits == [0.02, 0.04]
     assert_same_points(chunk, oracle[runs["full"]])

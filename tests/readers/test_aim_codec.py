@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainlens.readers import _aim_wal as wal
-from trainlens.readers._aim_cells import CELL, aligned_points, cells_of, joined_points, part_of
-from trainlens.readers._aim_codec import (
+from trainlens.readers._aim import wal as wal
+from trainlens.readers._aim.cells import CELL, aligned_points, cells_of, joined_points, part_of
+from trainlens.readers._aim.codec import (
     END,
     context_number,
     decode_path,
@@ -18,8 +18,8 @@ from trainlens.readers._aim_codec import (
     decode_value,
     encode_path,
 )
-from trainlens.readers._aim_meta import Meta, column_name, config_of
-from trainlens.readers._aim_table import without_deletions
+from trainlens.readers._aim.meta import Meta, column_name, config_of
+from trainlens.readers._aim.table import without_deletions
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 PATHS = st.lists(st.text(min_size=1, max_size=8) | INT64, max_size=6)

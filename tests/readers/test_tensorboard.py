@@ -235,6 +235,7 @@ def test_texts_become_settings_unless_they_are_logged_again(tmp_path):
         "broken": '{"a": ',
         "table": {"lr": 0.5, "env": "a b"},
         "sample": "first",
+        "long": f"(a text of {LONGEST + 1} bytes, left out)",
         "bytes": "�",
     }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,23 +18,66 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Plot", "available", "draw_report", "figure_bytes", "figure_of", "metric_figure", "save"]
+__all__ = [
+    "Picture",
+    "Plot",
+    "available",
+    "draw_report",
+    "figure_bytes",
+    "figure_of",
+    "metric_figure",
+    "pictures",
+    "save",
+]
 
 _SHEETS, _OVERLAYS = 12, 4
 """Pictures of a report: one for each of so many runs, and one for each of so many metrics."""
 
 
-def draw_report(diagnoses: Sequence[Diagnosis], folder: Path) -> list[Path]:
-    """Write the pictures of a report.
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a report that has not been drawn yet; the name holds no name of a run."""
+
+    name: str
+    draw: Callable[[], Figure]
+
+
+def pictures(diagnoses: Sequence[Diagnosis]) -> list[Picture]:
+    """What is drawn for a report.
 
     One sheet for each of the first twelve runs, those with findings first, and one overlay for
-    each of up to four metrics that several runs share. File names hold no name of a run.
+    each of up to four metrics that several runs share.
 
     Parameters
     ----------
     diagnoses : sequence of Diagnosis
+
+    Returns
+    -------
+    list of Picture
+    """
+    from trainlens.plots.metric_overlay import shared_keys
+
+    held = [(i, d) for i, d in enumerate(diagnoses, 1) if d.run.points]
+    # Stable, so that without findings the first runs are shown.
+    chosen = sorted(held, key=lambda h: -_rank(h[1]))[:_SHEETS]
+    runs = [d.run for d in diagnoses]
+    return [
+        Picture(f"run-{number:02d}-dashboard.png", partial(_sheet, diagnosis))
+        for number, diagnosis in sorted(chosen, key=lambda h: h[0])
+    ] + [
+        Picture(f"metric-{number:02d}-overlay.png", partial(_overlay, runs, metric, split))
+        for number, (metric, split) in enumerate(shared_keys(runs)[:_OVERLAYS], 1)
+    ]
+
+
+def draw_report(wanted: Sequence[Picture], folder: Path) -> list[Path]:
+    """Draw pictures into a folder that exists.
+
+    Parameters
+    ----------
+    wanted : sequence of Picture
     folder : Path
-        Exists.
 
     Returns
     -------
@@ -42,21 +88,26 @@ def draw_report(diagnoses: Sequence[Diagnosis], folder: Path) -> list[Path]:
     OutputError
         A file cannot be written.
     """
-    from trainlens.plots.dashboard import dashboard
-    from trainlens.plots.metric_overlay import shared_keys
+    return [save(picture.draw(), folder / picture.name) for picture in wanted]
 
-    held = [(i, d) for i, d in enumerate(diagnoses, 1) if d.run.points]
-    # Stable, so that without findings the first runs are shown.
-    chosen = sorted(held, key=lambda h: -_rank(h[1]))[:_SHEETS]
-    written = []
-    for number, diagnosis in sorted(chosen, key=lambda h: h[0]):
-        sheet = figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
-        written.append(save(sheet, folder / f"run-{number:02d}-dashboard.png"))
-    runs = [d.run for d in diagnoses]
-    for number, (metric, split) in enumerate(shared_keys(runs)[:_OVERLAYS], 1):
-        overlay = _overlay(runs, metric, split)
-        written.append(save(overlay, folder / f"metric-{number:02d}-overlay.png"))
-    return written
+
+def ready() -> None:
+    """Import all that drawing needs, ahead of time, in a process that does nothing else.
+
+    While it is imported, matplotlib writes documentation for every setter of every artist, a
+    fifth of its import time; here nobody will read it.
+    """
+    artist = importlib.import_module("matplotlib.artist")
+    artist.kwdoc = lambda _: ""  # type: ignore[attr-defined]  # a module takes any attribute
+    importlib.import_module("matplotlib.backends.backend_agg")
+    importlib.import_module("matplotlib.figure")
+    importlib.import_module("trainlens.plots.dashboard")
+
+
+def _sheet(diagnosis: Diagnosis) -> Figure:
+    from trainlens.plots.dashboard import dashboard
+
+    return figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
 
 
 def _rank(diagnosis: Diagnosis) -> int:

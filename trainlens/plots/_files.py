@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainlens.errors import OutputError, UsageError
+from trainlens import atomic
+from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,30 +56,4 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
         The file cannot be written.
     """
     target = Path(path)
-    data = figure_bytes(figure, target.suffix.removeprefix(".").lower())
-    try:
-        _replace(target, data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(target, f"cannot be written: {reason}", "choose another place") from error
-    return target
-
-
-def _replace(target: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".trainlens-", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        # Temporary files are private; a picture gets the rights of any new file.
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except OSError:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return atomic.write(target, figure_bytes(figure, target.suffix.removeprefix(".").lower()))

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.readers import _aim_notices as notices
-from trainlens.readers._aim_cells import Points
-from trainlens.readers._aim_codec import context_number
-from trainlens.readers._aim_meta import Meta, column_name, config_of, read_meta, run_properties
-from trainlens.readers._aim_series import landmarks, read_series
-from trainlens.readers._aim_store import Signature, Store, open_store, rocks, signature
-from trainlens.readers._aim_tail import GiveUp, Tail
+from trainlens.readers._aim import notices as notices
+from trainlens.readers._aim.cells import Points
+from trainlens.readers._aim.codec import context_number
+from trainlens.readers._aim.meta import Meta, column_name, config_of, read_meta, run_properties
+from trainlens.readers._aim.series import landmarks, read_series
+from trainlens.readers._aim.store import Signature, Store, open_store, rocks, signature
+from trainlens.readers._aim.tail import GiveUp, Tail
 from trainlens.readers.base import Source
 from trainlens.roles import SPLITS, parse_name
 from trainlens.run import Chunk, Column, Floats, Ints, Notice

@@ -16,10 +16,10 @@ from trainlens import schema
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound
 from trainlens.readers._damage import Damage
-from trainlens.readers._json import Found, Object, decode_line, decode_lines, scan
-from trainlens.readers._json_sniff import confidence, counts, goes_on, leaves, tells
+from trainlens.readers._json.decode import Found, Object, decode_line, decode_lines, scan
+from trainlens.readers._json.records import Records
+from trainlens.readers._json.sniff import confidence, counts, goes_on, leaves, tells
 from trainlens.readers._lines import Piece, Tail
-from trainlens.readers._records import Records
 from trainlens.readers._values import number
 from trainlens.readers.base import HEAD, Source, head
 

@@ -17,13 +17,13 @@ import numpy as np
 
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound
-from trainlens.readers._axes import StepCounter
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._damage import Damage
+from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._lines import Piece, Tail
-from trainlens.readers._text_place import Place
-from trainlens.readers._text_sniff import confidence, ends, two_columns
-from trainlens.readers._textline import Line, clean, parse
+from trainlens.readers._text.line import Line, clean, parse
+from trainlens.readers._text.place import Place
+from trainlens.readers._text.sniff import confidence, ends, two_columns
 from trainlens.readers.base import Source
 from trainlens.roles import parse_name
 

@@ -220,8 +220,9 @@ def _axes(frame: Frame, most: int = 5) -> str:
     levels = ticks(frame.low, frame.high, frame.log, most)
     # Below 0.001 the zeros would not fit beside the axis.
     tiny = max(map(abs, levels), default=1.0) < 1e-3
+    digits = 3 if frame.log else _digits(levels)
     for value in levels:
-        text = _exponent(value) if tiny else words.number(value, 3)
+        text = _exponent(value) if tiny else words.number(value, digits)
         y = int(frame.y(np.array([value]))[0])
         out.append(
             f'<path d="M{left} {y}H{right}" stroke="currentColor" stroke-opacity=".12"/>'
@@ -238,6 +239,15 @@ def _axes(frame: Frame, most: int = 5) -> str:
             f'fill-opacity=".7">{words.step(int(value))}</text>'
         )
     return "".join(out)
+
+
+def _digits(levels: Sequence[float]) -> int:
+    """Significant digits with which neighbouring ticks read differently."""
+    largest = max(map(abs, levels), default=0.0)
+    if len(levels) < 2 or not largest:
+        return 3
+    apart = math.log10(largest) - math.log10(levels[1] - levels[0])
+    return min(8, max(3, math.ceil(apart + 1)))
 
 
 def _exponent(value: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import trainlens
+from trainlens.engine import Helper
 from trainlens.errors import OutputError
 from trainlens.render import write_text
 from trainlens.rules import Diagnosis
@@ -26,6 +27,7 @@ def write_report(
     title: str = "",
     command: str = "",
     now: float,
+    helper: Helper | None = None,
 ) -> list[Path]:
     """Write every part of a report.
 
@@ -43,6 +45,8 @@ def write_report(
     title, command : str
     now : float
         Unix time that the report carries.
+    helper : Helper, optional
+        Draws half of the PNGs.
 
     Returns
     -------
@@ -54,10 +58,35 @@ def write_report(
     OutputError
         The folder cannot be made or written.
     """
+    from trainlens.plots import draw_report, pictures
+
+    _make(folder)
+    wanted = pictures(diagnoses) if plots else []
+    theirs = (len(wanted) + 1) // 2 if helper else 0
+    if helper and theirs:
+        helper.start(draw_report, wanted[:theirs], folder)
+    written = _write_pages(
+        diagnoses, folder, notices, formats, title=title, command=command, now=now
+    )
+    draw_report(wanted[theirs:], folder)
+    if helper:
+        helper.finish()
+    return written + [folder / picture.name for picture in wanted]
+
+
+def _write_pages(
+    diagnoses: Sequence[Diagnosis],
+    folder: Path,
+    notices: Sequence[Notice],
+    formats: Sequence[str],
+    *,
+    title: str,
+    command: str,
+    now: float,
+) -> list[Path]:
     from trainlens.render import json
     from trainlens.reporting import build
 
-    _make(folder)
     built = build(
         diagnoses,
         title=title,
@@ -66,16 +95,11 @@ def write_report(
         now=now,
         version=trainlens.__version__,
     )
-    written = []
-    for name in formats:
-        written.append(folder / PAGES[name])
-        write_text(written[-1], _page(name, built))
+    written = [folder / PAGES[name] for name in formats]
+    for name, path in zip(formats, written, strict=True):
+        write_text(path, _page(name, built))
     written.append(folder / "report.json")
     write_text(written[-1], json.dumps(diagnoses, notices) + "\n")
-    if plots:
-        from trainlens.plots import draw_report
-
-        written.extend(draw_report(diagnoses, folder))
     return written
 
 

@@ -128,16 +128,17 @@ def _findings(report: Report) -> dict[str, Any]:
 
 def _words(report: Report) -> dict[str, Any]:
     """What the templates say that depends on the whole report."""
-    ranked = next((r.standing for r in report.runs if r.standing is not None), None)
+    ranked = report.ranking
     lone = report.runs[0] if len(report.runs) == 1 else None
     return {
         "created": _date(report.created),
-        "best_name": f"Best {shortened(ranked.metric, 30)}" if ranked else "Best",
+        "best_name": f"Best {shortened(ranked[0], 30)}" if ranked else "Best",
         "last_record": lambda run: _last_record(run, report.created),
         "age": _last_record(lone, report.created)
         if lone is not None and lone.age is not None
         else "",
-        "columns": _columns(ranked is not None, report),
+        "columns": _columns(report),
+        "mixed": _mixed(report),
         "ranked": ranked is not None,
         "order": {"failing": 0, "warning": 1, "inconclusive": 2, "healthy": 3},
         "verdict_icon": {
@@ -162,17 +163,20 @@ def _words(report: Report) -> dict[str, Any]:
     }
 
 
-def _columns(ranked: bool, report: Report) -> list[tuple[str, bool]]:
+def _mixed(report: Report) -> bool:
+    """Whether the runs stand with different quantities, so that each must name its own."""
+    return len({(r.standing.metric, r.standing.split) for r in report.runs if r.standing}) > 1
+
+
+def _columns(report: Report) -> list[tuple[str, bool]]:
     columns = [("Run", False), ("Status", False), ("Findings", True), ("Last step", True)]
-    if ranked:
-        s = next(r.standing for r in report.runs if r.standing is not None)
+    s = next((r.standing for r in report.runs if r.standing is not None), None)
+    if s is not None:
         unit = f" ({s.unit})" if s.unit else ""
-        columns += [
-            (f"Best {s.split}/{shortened(s.metric, 24)}{unit}", True),
-            ("at step", True),
-            ("Final", True),
-            ("Course", False),
-        ]
+        named = [("Measure", False), ("Best", True)]
+        own = [(f"Best {s.split}/{shortened(s.metric, 24)}{unit}", True)]
+        columns += named if _mixed(report) else own
+        columns += [("at step", True), ("Final", True), ("Course", False)]
     return [*columns, ("Duration", True), ("Last record", True)]
 
 
@@ -284,7 +288,9 @@ def _last_record(run: RunSummary, now: float) -> str:
     if run.age > _OLD:
         # What happened long ago is told by its date.
         return f"on {_date(now - run.age)[:10]}"
-    return f"{words.duration(run.age)} ago" + (", may be running" if run.running else "")
+    unit = next(size for size in (3600, 60, 1, 0) if run.age >= size)
+    told = words.duration(run.age // unit * unit if unit else run.age)
+    return f"{told} ago" + (", may be running" if run.running else "")
 
 
 def _date(seconds: float) -> str:

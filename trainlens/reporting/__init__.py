@@ -24,10 +24,18 @@ from trainlens.reporting.findings import (
     thresholds,
 )
 from trainlens.reporting.inputs import Input, inspect
-from trainlens.reporting.runs import Attempt, Clock, Gap, RunSummary, Standing, summarise
+from trainlens.reporting.runs import (
+    Attempt,
+    Clock,
+    Gap,
+    RunSummary,
+    Standing,
+    ranking_key,
+    summarise,
+)
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Status
-from trainlens.run import Notice
+from trainlens.run import Key, Notice
 
 __all__ = [
     "GROUP_ABOVE",
@@ -88,6 +96,8 @@ class Report:
     counts : mapping of severity to number of findings
     best : str
         Which run is best, with its noise; empty without a ranked quantity.
+    ranking : (metric, split) or None
+        The quantity that the runs are ranked by.
     span : str
         Steps, points and time that the runs cover.
     diagnoses : tuple of Diagnosis
@@ -116,6 +126,7 @@ class Report:
     verdict: str
     counts: Mapping[str, int]
     best: str
+    ranking: Key | None
     span: str
     diagnoses: tuple[Diagnosis, ...]
     items: tuple[Item, ...]
@@ -182,7 +193,8 @@ def build(
     charts = build_charts([d.run for d in judged], found)
     places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
     held = items(judged, found, places)
-    runs = summarise(judged, now)
+    key = ranking_key([d.run for d in judged])
+    runs = summarise(judged, key, now)
     every = [*notices, *(n for d in judged for n in d.run.notices)]
     return Report(
         title=title or _title(runs),
@@ -195,7 +207,8 @@ def build(
         },
         verdict=verdict.overall(judged),
         counts={s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
-        best=_best(runs),
+        best=_best(runs, key),
+        ranking=key,
         span=_span(runs),
         diagnoses=judged,
         items=held,
@@ -221,8 +234,8 @@ def _title(runs: Sequence[RunSummary]) -> str:
     return runs[0].name if len(runs) == 1 else words.plural(len(runs), "run")
 
 
-def _best(runs: Sequence[RunSummary]) -> str:
-    ranking = [(r, r.standing) for r in runs if r.standing is not None]
+def _best(runs: Sequence[RunSummary], key: Key | None) -> str:
+    ranking = [(r, s) for r in runs if (s := r.standing) is not None and (s.metric, s.split) == key]
     # One run of many that has this quantity is not the best of them.
     if not ranking or len(ranking) == 1 < len(runs):
         return ""
@@ -258,8 +271,18 @@ def _span(runs: Sequence[RunSummary]) -> str:
     return f"{told}, {points}{lasted}"
 
 
+# What tells runs apart without being a choice of anybody.
+_IDENTITY = frozenset(
+    {"run", "created", *(f"aim.{x}" for x in ("hash", "name", "created", "end_time"))}
+)
+
+
+def _is_setting(key: str, value: str) -> bool:
+    return key not in _IDENTITY and value not in ("", "{}")
+
+
 def _differences(runs: Sequence[RunSummary]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    settings = [dict(r.config) for r in runs]
+    settings = [{k: v for k, v in r.config if _is_setting(k, v)} for r in runs]
     known = [s for s in settings if s]
     keys = dict.fromkeys(k for s in known for k in s)
     return tuple(

@@ -28,7 +28,7 @@ _YEAR_2000 = 946_684_800.0
 
 @dataclass(frozen=True)
 class Standing:
-    """How a run did on the quantity that the runs are ranked by.
+    """How a run did on the quantity that the runs are ranked by, or on its own leading one.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class RunSummary:
     spark : ndarray of shape (s,)
         The ranked quantity in few values.
     colour : int or None
-        Place in the palette of eight; None = grey, because nothing was found in one run of many.
+        Place in the palette of eight; None = grey: one of many in which nothing was found.
     dash : int
         0 solid; 1, 2, ... where colours repeat.
     config : tuple of (key, value)
@@ -140,9 +140,10 @@ class RunSummary:
     notices: tuple[Notice, ...]
 
 
-def summarise(diagnoses: Sequence[Diagnosis], now: float) -> tuple[RunSummary, ...]:
-    """Summaries of all runs, in their order."""
-    key = ranking_key([d.run for d in diagnoses])
+def summarise(
+    diagnoses: Sequence[Diagnosis], key: Key | None, now: float
+) -> tuple[RunSummary, ...]:
+    """Summaries of all runs, in their order; `key` is what they are ranked by."""
     looks = list(_looks(diagnoses))
     return tuple(_summary(i, d, key, looks[i], now) for i, d in enumerate(diagnoses))
 
@@ -157,17 +158,16 @@ def ranking_key(runs: Sequence[Run]) -> Key | None:
 
 
 def _looks(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int | None, int]]:
+    """Colour and dash of each run: the flagged ones first, the others while colours last."""
     flagged = [d.severity is not None and d.severity.rank > 0 for d in diagnoses]
-    many = len(diagnoses) > _COLOURS
-    # Without any flagged run, up to 16 can still be told apart with dashes.
-    grey = many and (any(flagged) or len(diagnoses) > 2 * _COLOURS)
-    used = 0
-    for flag in flagged:
-        if grey and not flag:
-            yield None, 0
-        else:
-            yield used % _COLOURS, used // _COLOURS
-            used += 1
+    # Without any flagged run, up to 16 can still be told apart with dashes; of more, colour
+    # would only say that there are many.
+    spare = _COLOURS if any(flagged) else 2 * _COLOURS
+    spare = spare if len(flagged) <= 2 * _COLOURS else 0
+    place = {i: k for k, i in enumerate(sorted(range(len(flagged)), key=lambda i: not flagged[i]))}
+    for i, flag in enumerate(flagged):
+        k = place[i]
+        yield (k % _COLOURS, k // _COLOURS) if flag or k < spare else (None, 0)
 
 
 def _summary(
@@ -178,7 +178,10 @@ def _summary(
     # A clock that says 1970 says nothing.
     age = None if times is None or times[1] < _YEAR_2000 else max(0.0, now - times[1])
     pace = _pace(run)
+    # A run without the quantity that the others are ranked by stands with its own.
     ranked = run.series.get(key) if key else None
+    if ranked is None or not len(ranked.finite):
+        ranked = verdict.leading(run)
     return RunSummary(
         index=index,
         name=run.name,

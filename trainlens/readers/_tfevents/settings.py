@@ -76,8 +76,11 @@ def _text(data: bytearray, begin: int, end: int) -> tuple[str, str | None]:
                 if g.number == 8 and g.wire == BYTES:
                     texts.append((g.begin, g.end))
     name = _decode(tag).removesuffix("/text_summary")
-    if not texts or sum(b - a for a, b in texts) > LONGEST:
+    if not texts:
         return name, None
+    size = sum(b - a for a, b in texts)
+    if size > LONGEST:
+        return name, f"(a text of {size} bytes, left out)"
     return name, "\n".join(_decode(data[a:b]) for a, b in texts)
 
 

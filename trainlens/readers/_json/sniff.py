@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from trainlens import schema
-from trainlens.readers._json import Object, decode_line, scan
+from trainlens.readers._json.decode import Object, decode_line, scan
 from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, TIME_KEYS, number
 from trainlens.roles import parse_name, role_of
 

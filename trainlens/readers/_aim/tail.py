@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainlens.readers import _aim_wal as wal
-from trainlens.readers._aim_cells import COLUMNS, Points, SeriesKey, aligned_points, cells_of
-from trainlens.readers._aim_codec import encode_path
-from trainlens.readers._aim_series import column_of
-from trainlens.readers._aim_store import Signature
+from trainlens.readers._aim import wal as wal
+from trainlens.readers._aim.cells import COLUMNS, Points, SeriesKey, aligned_points, cells_of
+from trainlens.readers._aim.codec import encode_path
+from trainlens.readers._aim.series import column_of
+from trainlens.readers._aim.store import Signature
 
 DELETE, PUT, SINGLE_DELETE, RANGE_DELETE = 0, 1, 7, 15
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from trainlens.errors import MissingExtra, OutputError
-from trainlens.readers import _aim_wal as wal
-from trainlens.readers._aim_table import without_deletions
+from trainlens.readers._aim import wal as wal
+from trainlens.readers._aim.table import without_deletions
 
 ATTEMPTS = 6
 FIRST_WAIT = 0.02

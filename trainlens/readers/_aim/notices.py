@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trainlens.readers._aim_cells import Points
-from trainlens.readers._aim_meta import Meta
-from trainlens.readers._aim_store import Damage, Store
+from trainlens.readers._aim.cells import Points
+from trainlens.readers._aim.meta import Meta
+from trainlens.readers._aim.store import Damage, Store
 from trainlens.run import Notice
 from trainlens.words import plural
 

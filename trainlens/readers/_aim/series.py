@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from trainlens.readers._aim_cells import (
+from trainlens.readers._aim.cells import (
     CELL,
     COLUMNS,
     Cells,
@@ -27,9 +27,9 @@ from trainlens.readers._aim_cells import (
     joined_points,
     part_of,
 )
-from trainlens.readers._aim_codec import ARRAY, END, PAST, encode_path
-from trainlens.readers._aim_scan import LARGE, blocks, first_key
-from trainlens.readers._aim_store import Store, rocks_errors
+from trainlens.readers._aim.codec import ARRAY, END, PAST, encode_path
+from trainlens.readers._aim.scan import LARGE, blocks, first_key
+from trainlens.readers._aim.store import Store, rocks_errors
 
 BULK = 4_000_000
 """Bytes of tables from which on it pays to read values without their keys."""

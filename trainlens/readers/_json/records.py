@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from trainlens.chunk import Column, Floats, Ints
-from trainlens.readers._axes import Axes, Fields, StepCounter
 from trainlens.readers._columns import Columns, Key
-from trainlens.readers._epoch_steps import EpochSteps
-from trainlens.readers._rows import Cells, Name, Numbers, numbers, transpose
+from trainlens.readers._json.axes import Axes, Fields, StepCounter
+from trainlens.readers._json.epoch_steps import EpochSteps
+from trainlens.readers._json.rows import Cells, Name, Numbers, numbers, transpose
 
 Object = dict[str, Any]
 _QUIET = frozenset({Name("", "anomalies"), Name("", "schema")})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainlens.readers._textline import Line
+from trainlens.readers._text.line import Line
 
 
 class Place:

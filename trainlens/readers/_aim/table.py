@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 
-from trainlens.readers._aim_wal import masked_crc, variable_number
+from trainlens.readers._aim.wal import masked_crc, variable_number
 
 FOOTER = 53
 MAGIC = 0x88E241B785F4CFF7

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from trainlens import atomic
 from trainlens.errors import OutputError
 from trainlens.render import write_text
 
@@ -32,7 +33,7 @@ def test_a_missing_folder_is_one_clear_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("step", ["fdopen", "replace"])
+@pytest.mark.parametrize("step", ["open", "replace"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
     file = tmp_path / "a"
     write_text(file, "old")
@@ -40,9 +41,23 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
     def full(*_args, **_more):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, step, full)
+    if step == "open":
+        monkeypatch.setattr(atomic, "open", full, raising=False)
+    else:
+        monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OutputError, match="No space left"):
         write_text(file, "new")
     monkeypatch.undo()
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_maker_that_fails_leaves_nothing(tmp_path):
+    def make(name):
+        with open(name, "w") as file:
+            file.write("half")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        atomic.produce(tmp_path / "a", make)
+    assert os.listdir(tmp_path) == []

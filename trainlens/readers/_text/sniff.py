@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from trainlens.readers._textline import Line, clean, parse
+from trainlens.readers._text.line import Line, clean, parse
 from trainlens.readers.base import HEAD
 
 _NO_LOG = frozenset(

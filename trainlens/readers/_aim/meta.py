@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from trainlens.readers._aim_codec import decode_tree, encode_path
-from trainlens.readers._aim_scan import pairs
-from trainlens.readers._aim_store import Store
+from trainlens.readers._aim.codec import decode_tree, encode_path
+from trainlens.readers._aim.scan import pairs
+from trainlens.readers._aim.store import Store
 from trainlens.roles import SPLITS
 
 NUMBERS = frozenset({"float", "float64", "int", "number"})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.chunk import Floats, Ints
-from trainlens.readers._rows import Cells, Name
+from trainlens.readers._json.rows import Cells, Name
 from trainlens.readers._values import (
     CLOCK_KEYS,
     COUNTERS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.readers._aim_codec import FLOAT, INT
+from trainlens.readers._aim.codec import FLOAT, INT
 from trainlens.run import Floats, Ints
 
 CELL = np.dtype([("kind", "u1"), ("bits", "<i8")])

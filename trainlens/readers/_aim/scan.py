@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from trainlens.readers._aim_codec import END, PAST
-from trainlens.readers._aim_store import Damage, Store, damage_of, rocks_errors
+from trainlens.readers._aim.codec import END, PAST
+from trainlens.readers._aim.store import Damage, Store, damage_of, rocks_errors
 
 SMALL, LARGE = 256, 65536
 """Pairs in the first block and in the largest one."""
