@@ -295,3 +295,12 @@ def test_a_pipe_is_refused_not_waited_for(tmp_path):
     code, _, err = run("ls", fifo)
     assert code == 2
     assert "not a regular file" in err
+
+
+def test_a_report_without_any_verdict_is_still_a_report(tmp_path):
+    log = tmp_path / "a.jsonl"
+    log.write_text("".join(f'{{"step": {i}, "thing": {i * 0.5}}}\n' for i in range(100)))
+    assert run("report", log, "-o", tmp_path / "out", "--no-plots")[0] == 0
+    code, out, _ = run("diagnose", log)
+    assert code == 2
+    assert "inconclusive" in out

@@ -15,9 +15,18 @@ def judged(values, found=(), name="val/mpjpe", stride=1000, extra=()):
     return Diagnosis(held, tuple(found))
 
 
+BEST = {"best_step": 33_000}
+
+
+def test_a_wide_gap_is_no_reason_against_the_last_checkpoint():
+    said = "mpjpe: validation minus training is 57.5 mm at step 3\u202f000, above 45 mm."
+    found = demo.finding("overfitting", "warning", "mpjpe", "val", 3000, message=said, evidence={})
+    assert verdict.sentence(judged(np.linspace(120, 60, 30), [found])) == said.capitalize()
+
+
 def test_overfitting_names_the_checkpoint_to_use():
     values = [*np.linspace(120, 68.4, 33), *np.linspace(69, 79.9, 17)]
-    found = demo.finding("overfitting", "error", "mpjpe", "val", 33_000, 50_000)
+    found = demo.finding("overfitting", "error", "mpjpe", "val", 33_000, 50_000, evidence=BEST)
     assert verdict.sentence(judged(values, [found])) == (
         "Do not use the last checkpoint: validation MPJPE has risen since step 33\u202f000 "
         "(68.4\u00a0→\u00a079.9\u202fmm); the best is at 33\u202f000."
@@ -26,7 +35,7 @@ def test_overfitting_names_the_checkpoint_to_use():
 
 def test_a_quality_that_should_rise_has_fallen():
     values = [*np.linspace(0.2, 0.8, 10), *np.linspace(0.79, 0.6, 10)]
-    found = demo.finding("overfitting", "error", "accuracy", "val", 11_000)
+    found = demo.finding("overfitting", "error", "accuracy", "val", 11_000, evidence=BEST)
     said = verdict.sentence(judged(values, [found], "val/accuracy"))
     assert "validation accuracy has fallen since step 10\u202f000 (0.8\u00a0→\u00a00.6)" in said
 

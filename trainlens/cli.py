@@ -89,7 +89,7 @@ def report(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title:
     click.echo(overall(diagnoses))
     _echo_notices(runs)
     click.echo(f"Report: {written[0]} and {len(written) - 1} more files beside it", err=True)
-    return _exit_code(diagnoses, runs.notices, fail_on, options["strict"])
+    return _failed(diagnoses, runs.notices, fail_on, options["strict"])
 
 
 def _ready_to_draw() -> None:
@@ -118,7 +118,8 @@ def diagnose(paths: tuple[str, ...], as_json: bool, fail_on: str, **options: Any
         columns = text.width()
         click.echo("\n\n".join(text.diagnosis(d, columns=columns) for d in diagnoses))
         _echo_notices(runs)
-    return _exit_code(diagnoses, runs.notices, fail_on, options["strict"])
+    unjudged = all(d.verdict == "inconclusive" for d in diagnoses)
+    return _failed(diagnoses, runs.notices, fail_on, options["strict"]) or 2 * unjudged
 
 
 @cli.command(name="ls")
@@ -280,7 +281,7 @@ def _lost(notices: Sequence[Notice]) -> bool:
     return any(n.lost != 0 for n in notices)
 
 
-def _exit_code(
+def _failed(
     diagnoses: Sequence[Diagnosis], notices: Sequence[Notice], fail_on: str, strict: bool
 ) -> int:
     if strict and _lost([*notices, *(n for d in diagnoses for n in d.run.notices)]):
@@ -289,7 +290,7 @@ def _exit_code(
         f.severity.rank >= _SEVERITIES.index(fail_on) for d in diagnoses for f in d.findings
     ):
         return 1
-    return 2 if all(d.verdict == "inconclusive" for d in diagnoses) else 0
+    return 0
 
 
 def _command_line() -> str:

@@ -266,7 +266,9 @@ def _single_class_batch(run: Run, finding: Finding) -> Advice:
 
 @_advises("overfitting")
 def _overfitting(run: Run, finding: Finding) -> Advice:
-    best = int(finding.evidence.get("best_step", finding.first_step or 0))
+    if "best_step" not in finding.evidence:
+        return _gap_growth(run, finding)  # a wide gap, not a rise: no checkpoint is better
+    best = int(finding.evidence["best_step"])
     return Advice(
         causes=(
             "the model memorises the training data",

@@ -256,8 +256,8 @@ def _series(run: Run, finding: Finding) -> Series | None:
 
 def _overfitting(run: Run, finding: Finding) -> str:
     series = _series(run, finding)
-    if series is None:
-        return f"Do not use the last checkpoint: {first_sentence(finding.message)}"
+    if series is None or "best_step" not in finding.evidence:
+        return capitalised(first_sentence(finding.message))
     held = series.finite
     best = int(np.argmax(held.value) if series.role.direction == "max" else np.argmin(held.value))
     verb = "fallen" if held.value[-1] < held.value[best] else "risen"

@@ -179,9 +179,10 @@ def dozen(points=N, faulty=3):
         found = ()
         if i < faulty:
             found = (
-                finding("overfitting", "error", "loss", "val", 42_500 + 2_500 * i, 97_500),
+                finding("overfitting", "error", "loss", "val", 42_500 + 2_500 * i, 97_500,
+                        evidence={"best_step": 42_500 + 2_500 * i, "rise": 0.2}),
                 finding("loss-spike", "warning", "loss", "train", 61_000, 61_100),
-            )
+            )  # fmt: skip
         judged.append(Diagnosis(held, (*found, *passes())))
     return judged
 

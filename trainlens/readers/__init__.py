@@ -7,6 +7,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -207,7 +208,7 @@ def load(*paths: PathLike) -> Runs:
         try:
             run = read(source, name)
             if _is_nothing(run):
-                notices.extend(run.notices)
+                notices.extend(_placed(source, n) for n in run.notices)
                 failure = failure or _no_record(source, run.notices[0])
             else:
                 runs.append(run)
@@ -227,6 +228,12 @@ def _is_nothing(run: Run) -> bool:
     """Whether a file that was taken for a run by its name turned out to hold none."""
     kinds = {n.kind for n in run.notices}
     return bool(kinds) and kinds <= _NO_RUN and not run.points and not run.config
+
+
+def _placed(source: Source, notice: Notice) -> Notice:
+    """A notice of a run, which names its file only, with the way to that file."""
+    folder = source.path if source.path.is_dir() else source.path.parent
+    return replace(notice, where=str(folder / notice.where))
 
 
 def _no_record(source: Source, notice: Notice) -> NotALog:

@@ -154,7 +154,8 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str], *, columns: int =
     kept = len(widths)
     while kept > 1 and sum(widths[:kept]) + 2 * (kept - 1) > columns:
         kept -= 1
-    numeric = [all(_numeric(row[i]) for row in cells[1:]) for i in range(kept)]
+    # The first column holds names, and a name may be a date.
+    numeric = [i > 0 and all(_numeric(row[i]) for row in cells[1:]) for i in range(kept)]
     lines = []
     for row in cells:
         fields = [
