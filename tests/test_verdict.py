@@ -139,3 +139,11 @@ def test_endless_names_fit_a_sentence():
     said = verdict.overall([d, d])
     assert len(said) < 400
     assert len(verdict.spoken(next(iter(d.run.series.values())))) < 80
+
+
+def test_what_gets_worse_is_not_called_healthy():
+    values = [*np.linspace(0.2, 0.8, 60), *np.linspace(0.8, 0.7, 20)]
+    held = judged(values, demo.passes(), "val/accuracy")
+    assert held.verdict == "healthy"
+    said = verdict.sentence(held)
+    assert said.startswith("No fault found, but validation accuracy is falling (")

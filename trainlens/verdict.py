@@ -46,7 +46,13 @@ def sentence(diagnosis: Diagnosis) -> str:
         return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
     if diagnosis.verdict == "inconclusive":
         return f"Cannot tell: {_reason(diagnosis)}."
-    state = f"Healthy so far. {trend(diagnosis.run)}"
+    moved, worse = _trend(diagnosis.run)
+    # "Healthy" and "is getting worse" in one breath would be believed by nobody.
+    state = (
+        f"No fault found, but {moved[:1].lower()}{moved[1:]}"
+        if worse
+        else f"Healthy so far. {moved}"
+    )
     return state + (f" {words.plural(notes, 'note')} below." if notes else "")
 
 
@@ -133,9 +139,14 @@ def trend(run: Run) -> str:
     The move is called one only if it exceeds twice the standard error of its two medians, from
     the step-to-step noise (MAD of second differences).
     """
+    return _trend(run)[0]
+
+
+def _trend(run: Run) -> tuple[str, bool]:
+    """The sentence of `trend`, and whether the move is for the worse."""
     series = leading(run)
     if series is None:
-        return "No loss and no measure of quality is in this log."
+        return "No loss and no measure of quality is in this log.", False
     name = capitalised(spoken(series))
     held = series.finite
     late = held.step >= held.step[0] + 0.75 * (held.step[-1] - held.step[0])
@@ -143,7 +154,8 @@ def trend(run: Run) -> str:
     if len(value) < 6:
         value = held.value[-6:]
     if len(value) < 6:
-        return f"{name} has {words.plural(len(value), 'finite point')}: too few to see a trend."
+        few = words.plural(len(value), "finite point")
+        return f"{name} has {few}: too few to see a trend.", False
     third = len(value) // 3
     before, after = float(np.median(value[:third])), float(np.median(value[-third:]))
     # The noise of values near the largest float overflows to infinity: no move can be told.
@@ -151,11 +163,12 @@ def trend(run: Run) -> str:
         change = after - before
         error = 1.2533 * second_difference_noise(held.value) * math.sqrt(2 / third)
     if not abs(change) > 2 * error or before == 0:
-        return f"{name} has been level over the last quarter of the run."
+        return f"{name} has been level over the last quarter of the run.", False
     share = words.percent(abs(change / before), 2)
     wanted = series.role.direction == ("min" if change < 0 else "max")
     verb = "falling" if change < 0 else "rising"
-    return f"{name} is {'still ' if wanted else ''}{verb} ({share} in the last quarter of the run)."
+    still = "still " if wanted else ""
+    return f"{name} is {still}{verb} ({share} in the last quarter of the run).", not wanted
 
 
 def leading(run: Run) -> Series | None:

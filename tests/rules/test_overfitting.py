@@ -116,3 +116,21 @@ def test_the_seed_profile_is_a_gap_in_millimetres():
     assert not found.failed, "the threshold has a unit"
     (found,) = seed.overfitting(a_run(val_mpjpe=val))
     assert found.status is Status.SKIP
+
+
+def test_a_steep_climb_at_the_end_of_few_evaluations():
+    """Ten evaluations whose last three climb to twelve times the best."""
+    value = [0.118, 0.0735, 0.0223, 0.049, 0.0241, 0.0324, 0.0248, 0.1206, 0.2185, 0.2759]
+    found = only(a_run(val_loss=(np.arange(10) * 20227, np.array(value))))
+    assert found.failed
+    assert found.evidence["best_step"] == 2 * 20227
+
+
+def test_few_noisy_evaluations_are_seldom_called_overfitting():
+    rng = np.random.default_rng(11)
+    alarms = 0
+    for _ in range(300):
+        value = 0.05 * np.exp(rng.normal(0, 0.3, 10))
+        found = only(a_run(val_loss=(np.arange(10) * 100, value)))
+        alarms += found.failed
+    assert alarms <= 6

@@ -25,9 +25,11 @@ def overfitting(
     """Validation has become worse since its best, beyond noise.
 
     The last evaluations are compared with the best earlier ones; what the best owes to luck is
-    taken off; the rise must exceed `z` standard errors and `least_rise`. Beyond `severe` it is an
-    error: a fifth of the loss is more than most changes of a model are worth, so the last
-    checkpoint is of no use. Where the training loss rises as well, it is no overfitting.
+    taken off; the rise must exceed `z` standard errors and `least_rise`. Of fewer than 15
+    evaluations it also counts that the last three or more lie a fifth above all others since the
+    best. Beyond `severe` it is an error: a fifth of the loss is more than most changes of a model
+    are worth, so the last checkpoint is of no use. Where the training loss rises as well, it is
+    no overfitting.
 
     What to do: use the checkpoint of the best evaluation, stop earlier, then regularise: more
     data or augmentation, weight decay, dropout, a smaller model or learning rate.
