@@ -195,16 +195,11 @@ def build(
     held = items(judged, found, places)
     key = ranking_key([d.run for d in judged])
     runs = summarise(judged, key, now)
-    every = [*notices, *(n for d in judged for n in d.run.notices)]
     return Report(
         title=title or _title(runs),
         command=command,
         created=now,
-        versions={
-            "trainlens": version,
-            "numpy": np.__version__,
-            "Python": platform.python_version(),
-        },
+        versions=_versions(version),
         verdict=verdict.overall(judged),
         counts={s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
         best=_best(runs, key),
@@ -221,13 +216,24 @@ def build(
         config_differences=_differences(runs),
         charts=charts,
         notices=tuple(notices),
-        lost=None if any(n.lost is None for n in every) else sum(n.lost or 0 for n in every),
+        lost=_lost([*notices, *(n for d in judged for n in d.run.notices)]),
         thresholds=thresholds(judged),
         inputs=tuple(inspect(p) for p in dict.fromkeys(d.run.source for d in judged)),
     )
 
 
 _SEVERITIES = ("error", "warning", "info")
+
+
+def _versions(own: str) -> dict[str, str]:
+    return {"trainlens": own, "numpy": np.__version__, "Python": platform.python_version()}
+
+
+def _lost(notices: Sequence[Notice]) -> int | None:
+    """Records lost in all, None when something was lost that cannot be counted."""
+    if any(n.lost is None for n in notices):
+        return None
+    return sum(n.lost or 0 for n in notices)
 
 
 def _title(runs: Sequence[RunSummary]) -> str:

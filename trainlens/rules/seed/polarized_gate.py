@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from trainlens import words
-from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
-from trainlens.run import Run, Series
+from trainlens.rules.base import Finding, rule, skip
+from trainlens.rules.seed._limits import judge
+from trainlens.run import Run
 
 
 @rule(
@@ -27,33 +25,4 @@ def polarized_gate(run: Run, *, low: float = 0.1, high: float = 0.9) -> Iterator
     if not found:
         yield skip("no gate (alpha) in this log")
     for series in found:
-        yield _judge(series, low, high)
-
-
-def _judge(series: Series, low: float, high: float) -> Finding:
-    curve = series.finite
-    if not len(curve):
-        return inconclusive(f"cannot tell: no finite value of {series.metric}", series)
-    beyond = np.flatnonzero((curve.value < low) | (curve.value > high))
-    smallest, largest = float(curve.value.min()), float(curve.value.max())
-    span = f"{series.metric} lies between {words.number(smallest)} and {words.number(largest)}"
-    evidence = {
-        "low": low,
-        "high": high,
-        "smallest": smallest,
-        "largest": largest,
-        "points_beyond": len(beyond),
-        "points": len(curve),
-    }
-    if not len(beyond):
-        return passed(f"{span}.", series, evidence=evidence)
-    return fail(
-        f"{span}; {words.plural(len(beyond), 'point')} of {words.step(len(curve))} "
-        f"{'lies' if len(beyond) == 1 else 'lie'} outside {words.number(low)} to "
-        f"{words.number(high)}.",
-        series,
-        first_step=int(curve.step[beyond[0]]),
-        last_step=int(curve.step[beyond[-1]]),
-        evidence=evidence,
-        confidence=0.7,
-    )
+        yield judge(series, low=low, high=high)
