@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import trainlens
 from trainlens import cli
 
 FINDING_KEYS = {
@@ -304,3 +306,55 @@ def test_a_report_without_any_verdict_is_still_a_report(tmp_path):
     code, out, _ = run("diagnose", log)
     assert code == 2
     assert "inconclusive" in out
+
+
+def event_file(path, steps=40):
+    """An event file of torch's writer, as bytes, so that a test can damage it."""
+    from tensorboard.compat.proto import event_pb2
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        for step in range(steps):
+            event = event_pb2.Event(wall_time=1.7e9 + step, step=step)
+            value = event.summary.value.add()
+            value.tag, value.simple_value = "loss", 3.0 / (1 + step)
+            writer.write(event.SerializeToString())
+
+
+def test_a_flipped_byte_costs_one_record_and_is_named(tmp_path):
+    path = tmp_path / "events.out.tfevents.1.host"
+    event_file(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    (run_,) = json.loads(run("diagnose", path, "--json")[1])["runs"]
+    (notice,) = run_["notices"]
+    assert (notice["kind"], notice["lost"]) == ("corrupt", 1)
+    assert "bytes" in notice["where"]
+    assert run("export", path, "-o", tmp_path / "t.csv")[0] == 0
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 39
+    code, out, _ = run("ls", path, "--strict")
+    assert (code, "1 record lost" in out) == (1, True)
+
+
+def test_tokens_of_nan_and_infinity_are_values(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"step": 1, "loss": NaN}\n{"step": 2, "loss": -Infinity}\n{"step": 3, "loss": 1}\n'
+    )
+    frame = trainlens.load_one(path).frame()
+    assert [str(v) for v in frame["value"]] == ["nan", "-inf", "1.0"]
+
+
+def test_an_aim_folder_without_its_index_is_read_whole(tmp_path, sample_runs):
+    pytest.importorskip("aimrocks", reason="the aim extra is not installed")
+    shutil.copytree(sample_runs / "handpose_aim", tmp_path / "a")
+    shutil.rmtree(tmp_path / "a" / ".aim" / "meta" / "index")
+    code, out, _ = run("ls", tmp_path / "a")
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [
+        ["fixed-dropout", "aim"],
+        ["progressive-dropout", "aim"],
+    ]
+    assert all("2\u202f440" in line for line in out.splitlines()[1:])

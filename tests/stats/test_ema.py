@@ -18,7 +18,7 @@ values = arrays(
 )
 
 
-def _close(ours, theirs, data):
+def assert_close(ours, theirs, data):
     # A mean is as exact as its largest term: zero can be the sum of cancelling large values.
     scale = np.nanmax(np.abs(data)) if np.isfinite(data).any() else 1.0
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 * scale)
@@ -30,8 +30,8 @@ def test_ema_equals_pandas_at_every_prefix(value, alpha):
     whole = ema(value, alpha)
     for n in range(len(value) + 1):
         theirs = pd.Series(value[:n], dtype=float).ewm(alpha=alpha, adjust=True, ignore_na=True)
-        _close(whole[:n], theirs.mean().to_numpy(), value)
-        _close(ema(value[:n], alpha), whole[:n], value)
+        assert_close(whole[:n], theirs.mean().to_numpy(), value)
+        assert_close(ema(value[:n], alpha), whole[:n], value)
 
 
 @settings(max_examples=20, deadline=None)
@@ -45,7 +45,7 @@ def test_time_weighted_ema_equals_pandas_at_every_prefix(value, half_life, seed)
         if n == 0:
             continue
         theirs = series.ewm(halflife=f"{half_life}s", times=times[:n]).mean().to_numpy()
-        _close(whole[:n], theirs, value)
+        assert_close(whole[:n], theirs, value)
 
 
 def test_long_series_equal_pandas():
@@ -53,7 +53,7 @@ def test_long_series_equal_pandas():
     value = rng.standard_normal(30_001) * 10.0 ** rng.integers(-3, 3, 30_001)
     value[rng.random(30_001) < 0.1] = np.nan
     theirs = pd.Series(value).ewm(alpha=0.003, adjust=True, ignore_na=True).mean().to_numpy()
-    _close(ema(value, 0.003), theirs, np.array([1.0]))
+    assert_close(ema(value, 0.003), theirs, np.array([1.0]))
 
 
 def test_tensorboard_formula():
