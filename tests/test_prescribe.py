@@ -64,3 +64,12 @@ def test_what_a_rule_said_itself_stays():
     own = Finding("divergence", Status.FAIL, Severity.ERROR, causes=("mine",), verify="mine")
     found = prescribe(Diagnosis(make_run(), (own,))).results[0]
     assert (found.causes, found.verify) == (("mine",), "mine")
+
+
+def test_the_usual_norm_is_the_one_before_the_explosion():
+    step = np.arange(100)
+    norm = Column("grad_norm", step, np.where(step < 30, 0.5, 400.0), unknown(100), unknown(100))
+    run = Run("r", "r", "jsonl").extend(Chunk((norm,)))
+    finding = Finding("gradient-explosion", Status.FAIL, Severity.ERROR, "grad_norm", "train", 30)
+    patched = prescribe(Diagnosis(run, (finding,))).results[0].prescriptions[0]["patch"]
+    assert patched == {"gradient.clip_norm": 1.0}

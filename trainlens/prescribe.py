@@ -16,7 +16,7 @@ import numpy as np
 from trainlens import words
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding
-from trainlens.run import Run
+from trainlens.run import Run, Series
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,14 @@ def _warmup(run: Run, finding: Finding) -> tuple[str, Mapping[str, Any]]:
         f"warm the learning rate up over the first {words.step(length)} steps",
         {"scheduler.warmup_steps": length},
     )
+
+
+def _level_before(series: Series, step: int | None) -> float:
+    """Median of a finite series before a step; of all of it where hardly anything is before."""
+    value = series.value if step is None else series.value[series.step < step]
+    if len(value) < 5:
+        value = series.value
+    return float(np.median(value)) if len(value) else 1.0
 
 
 _CLIP = ("clip the gradient norm at 1.0", {"gradient.clip_norm": 1.0})
@@ -188,7 +196,7 @@ def _outlier(run: Run, finding: Finding) -> Advice:
 @_advises("gradient-explosion")
 def _gradient_explosion(run: Run, finding: Finding) -> Advice:
     norm = run.main("gradient-norm")
-    usual = float(np.median(norm.finite.value)) if norm is not None and len(norm.finite) else 1.0
+    usual = _level_before(norm.finite, finding.first_step) if norm is not None else 1.0
     limit = _round(max(usual, 1e-8) * 2)
     return Advice(
         causes=(

@@ -61,7 +61,7 @@ def _finding(
     ended = f"{words.number(last)} at step {words.step(event.last_step)}"
     over = event.ratio if event.ratio > 0 else detector.rise
     message = (
-        f"{series.metric} has risen since step {words.step(event.first_step)}: from a level of "
+        f"{series.metric} has risen from a level of "
         f"{words.number(event.baseline)} to {ended}, at most {words.number(event.peak)}, and has "
         f"not come back. The rise is {words.number(event.z, 2)} sigma of the level."
     )
