@@ -40,7 +40,7 @@ def sentence(diagnosis: Diagnosis) -> str:
     serious = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
     notes = len(diagnosis.findings) - len(serious)
     if serious:
-        lead = min(serious, key=_rank)
+        lead = min(serious, key=rank)
         fault = _FAULTS.get(lead.rule, _plainly)(diagnosis.run, lead)
         rest = len(serious) - 1
         return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
@@ -106,7 +106,7 @@ def _attention(
         counts.append(f"{healthy} {_agree([None] * healthy, 'looks', 'look')} healthy")
     if unknown:
         counts.append(f"{len(unknown)} cannot be judged")
-    worst = (failing or warned)[0]
+    worst = min(failing or warned, key=lambda d: min(rank(f) for f in d.findings))
     return f"{'; '.join(counts)}. {shortened(worst.run.name)}: {sentence(worst)}"
 
 
@@ -114,7 +114,8 @@ def _agree(things: Sequence[object], one: str, many: str) -> str:
     return one if len(things) == 1 else many
 
 
-def _rank(finding: Finding) -> tuple[int, float, int]:
+def rank(finding: Finding) -> tuple[int, float, int]:
+    """Sorts faults: the gravest, the surest, and among equals what explains the others, first."""
     order = _FIRST.index(finding.rule) if finding.rule in _FIRST else len(_FIRST)
     return -finding.severity.rank, -round(finding.confidence, 1), order
 

@@ -142,7 +142,7 @@ def test_findings_say_everything():
         ):
             assert words in held.text
     assert "val_seed: 42" in held.text
-    assert 'ignore = ["overfitting"]' in held.text
+    assert "--ignore overfitting" in held.text
     assert "no coverage in this log" in held.text
     assert "All 24 240 values are finite." in held.text
 

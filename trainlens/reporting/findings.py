@@ -105,7 +105,7 @@ class Outcome:
 def ranked(diagnoses: Sequence[Diagnosis]) -> list[tuple[int, Finding]]:
     """All faults with the index of their run, the gravest and surest first."""
     found = [(i, f) for i, d in enumerate(diagnoses) for f in d.findings]
-    return sorted(found, key=lambda pair: (-pair[1].severity.rank, -pair[1].confidence))
+    return sorted(found, key=lambda pair: verdict.rank(pair[1]))
 
 
 def items(
