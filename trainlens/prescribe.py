@@ -87,8 +87,8 @@ def _round(value: float) -> float:
 def _scaled_lr(run: Run, factor: float, verb: str) -> tuple[str, Mapping[str, Any]]:
     peak = _peak_lr(run)
     if peak is None:
-        share = f"by {words.number(1 / factor)}" if factor < 1 else f"{words.number(factor)}-fold"
-        return f"{verb} the learning rate {share} (it is not in this log)", {"lr.scale": factor}
+        text = f"{verb} the learning rate to {words.number(factor)} times what it was"
+        return f"{text} (it is not in this log)", {"lr.scale": factor}
     new = _round(peak * factor)
     text = f"{verb} the peak learning rate from {words.number(peak)} to {words.number(new)}"
     return text, {"optimizer.lr": new}

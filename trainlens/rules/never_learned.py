@@ -115,7 +115,8 @@ def _flat(
     first, last = int(curve.step[0]), int(curve.step[-1])
     level, count = words.number(evidence["level"]), words.plural(len(curve), "point")
     said = f"The loss has not moved from {level} since the first step ({count} up to step "
-    said += f"{words.step(last)}): any improvement is below {words.percent(found.reach, 2)}."
+    reach = f"any improvement is below {words.percent(found.reach, 2)}"
+    said += f"{words.step(last)}): {reach if found.reach > 1e-6 else 'not by a digit'}."
     if found.learned:
         said = f"The loss only came down from its random start to {level} and has stayed there "
         said += f"({count} up to step {words.step(last)})."

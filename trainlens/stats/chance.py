@@ -24,7 +24,9 @@ def guessing_among(level: float, tolerance: float = 0.02) -> int:
     if not 0.5 < level < 13:
         return 0
     near = min(PLAUSIBLE, key=lambda c: abs(math.log(c) - level))
-    return near if abs(level - math.log(near)) <= tolerance * math.log(near) else 0
+    # Larger counts lie so close to each other that only a close match tells anything.
+    allowed = min(tolerance, 0.02 if near <= 12 else 0.004)
+    return near if abs(level - math.log(near)) <= allowed * math.log(near) else 0
 
 
 def stuck_at_chance(x: Floats, y: Floats, value: Floats) -> int:
