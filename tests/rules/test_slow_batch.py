@@ -75,3 +75,15 @@ def test_the_seed_profile_is_300_seconds():
     assert next(iter(seed.slow_batch(a_run(batch_time=[1.0, 300.1])))).failed
     assert not next(iter(seed.slow_batch(a_run(batch_time=[1.0, 300.0])))).failed
     assert next(iter(seed.slow_batch(a_run(batch_time=[np.nan])))).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("n", "burst"), [(300, 10), (1000, 20), (3000, 20), (10_000, 40)])
+def test_a_burst_of_slow_batches_that_costs_time_is_a_warning(n, burst):
+    rng = np.random.default_rng(n)
+    seconds = 0.3 * np.exp(0.1 * rng.standard_normal(n))
+    seconds[n // 2 : n // 2 + burst] *= 30
+    found = [f for f in slow_batch(a_run(batch_time=seconds)) if f.failed]
+    assert found
+    assert found[0].first_step == n // 2 + 1
+    assert found[0].evidence["share_of_time"] > 0.05
+    assert found[0].severity is not Severity.INFO

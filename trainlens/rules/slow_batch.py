@@ -15,6 +15,8 @@ from trainlens.stats.stretches import steady_levels, stretches
 from trainlens.stats.trend import Floats
 
 WINDOW = 101
+_LASTING = 0.06
+"""Share of the run for which a slowdown must last to be one."""
 
 
 @rule(
@@ -73,8 +75,10 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
     local = rolling_median(log, window, lag=1, min_periods=5)
     local[np.isnan(local)] = np.median(log[: window + 1])
     above = log - local
-    # A level that has just changed is the other kind of finding: ask the points behind as well.
-    ahead = rolling_median(log[::-1], 11 if n > 22 else 5, min_periods=2)[::-1]
+    # A level that has just changed is the other kind of finding: ask the points behind as well,
+    # so many that a burst too short for that kind does not fill them.
+    behind = min(501, 2 * round(_LASTING * n) + 1) if n > 22 else 5
+    ahead = rolling_median(log[::-1], max(behind, 5), min_periods=2)[::-1]
     slow = (above > np.log(factor)) & (above > 8 * robust_scale(above))
     slow &= log - np.where(np.isnan(ahead), local, ahead) > np.log(factor) / 2
     slow[: max(3, min(10, n // 100))] = False
@@ -119,7 +123,7 @@ def _lasting(series: Series, curve: Series, slowdown: float) -> Finding | None:
     log = np.log(curve.value)
     level, edge = steady_levels(log)
     usual = float(np.quantile(level, 0.2))
-    least = max(1, round(0.06 * len(level)))
+    least = max(1, round(_LASTING * len(level)))
     first_fast = int(np.argmax(level <= usual + 1e-12))
     spans = [
         (a, b) for a, b in stretches(level > usual + np.log(slowdown))
