@@ -69,9 +69,10 @@ class _Open:
 class JumpDetector:
     """Finds evaluations that are much worse than the five before.
 
-    An event fires above `z` standard deviations of the step-to-step noise and a change of `share`;
-    the next three evaluations tell a transient (``jump``) from a new level (``shift``). NaN and
-    infinite values are left out.
+    An event fires above `z` standard deviations of the step-to-step noise and a change of `share`,
+    where at least half of the rise, and `share` too, came with one evaluation; the next three
+    evaluations tell a transient (``jump``) from a new level (``shift``). NaN and infinite values
+    are left out.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ class JumpDetector:
         self._z, self._share = z, share
         self._before = RollingQuantile(BEFORE, lag=1, min_periods=2)
         self._bend = RollingQuantile(101, lag=1, min_periods=6)
-        self._last2 = Previous(2)
+        self._last, self._last2 = Previous(1), Previous(2)
         self._open: _Open | None = None
         self._seen = self._fed = 0
 
@@ -111,10 +112,13 @@ class JumpDetector:
         step, value = step[good], value[good]
         y = np.log(value) if self._log else np.clip(value, -1e300, 1e300)
         base, z = self.judge(y)
+        before = self._last.join(y)[:-1]
         with np.errstate(over="ignore", invalid="ignore"):
-            rise = self._worse * (y - base)
-        least = np.log1p(self._share) if self._log else self._share * np.abs(base)
-        fires = np.flatnonzero((z > self._z) & (rise > least))
+            rise, step_up = self._worse * (y - base), self._worse * (y - before)
+        beyond = (z > self._z) & (rise > self._least(base))
+        # A steady climb is no jump: most of the rise must have come with this evaluation.
+        sudden = (step_up >= 0.5 * rise) & (step_up >= self._least(before))
+        fires = np.flatnonzero(beyond & sudden)
         events: list[Event] = []
         at = 0
         while at < len(value):
@@ -138,6 +142,10 @@ class JumpDetector:
                 self._open = None
             at += 1
         return events
+
+    def _least(self, level: Floats) -> Floats | np.float64:
+        """The smallest change that counts, on the scale of the analysis."""
+        return np.log1p(self._share) if self._log else self._share * np.abs(level)
 
     def _follow(self, step: int, value: float, y: float) -> Event | None:
         """The event, once the evaluations after it have told what it is."""

@@ -81,17 +81,7 @@ class _Judgement:
         fresh = JumpDetector(self.worse, log=self.log, noise=self.noise)
         self.base, self.z = fresh.judge(self.y)
         detector = JumpDetector(self.worse, log=self.log, noise=self.noise, z=z, share=share)
-        events = detector.update(good.step, good.value) + detector.finish()
-        self.events = [event for event in events if self._sudden(event, share)]
-
-    def _sudden(self, event: Event, share: float) -> bool:
-        """Whether most of a rise came with one evaluation: a steady climb is no jump."""
-        i = event.first_index
-        if self.change(i) < share:
-            return False
-        rise = self.worse * (self.y[i] / 4 - self.base[i] / 4)  # quarters cannot overflow
-        last = self.worse * (self.y[i] / 4 - self.y[i - 1] / 4)
-        return bool(last >= 0.5 * rise)
+        self.events = detector.update(good.step, good.value) + detector.finish()
 
     @property
     def bar(self) -> float:
