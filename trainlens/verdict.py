@@ -10,12 +10,11 @@ import numpy as np
 
 from trainlens import words
 from trainlens.rules import Diagnosis
-from trainlens.rules.base import Finding, Severity, Status
+from trainlens.rules.base import Finding, Severity, Status, gravity
 from trainlens.run import Run, Series
 from trainlens.stats.noise import second_difference_noise
 
 # Of equally grave and sure findings, the one that decides what to do next speaks first.
-_FIRST = ("non-finite", "divergence", "overfitting", "never-learned", "stagnation")
 _NAME_LENGTH = 60
 
 
@@ -40,7 +39,7 @@ def sentence(diagnosis: Diagnosis) -> str:
     serious = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
     notes = len(diagnosis.findings) - len(serious)
     if serious:
-        lead = min(serious, key=rank)
+        lead = serious[0]
         fault = _FAULTS.get(lead.rule, _plainly)(diagnosis.run, lead)
         rest = len(serious) - 1
         return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
@@ -106,18 +105,12 @@ def _attention(
         counts.append(f"{healthy} {_agree([None] * healthy, 'looks', 'look')} healthy")
     if unknown:
         counts.append(f"{len(unknown)} cannot be judged")
-    worst = min(failing or warned, key=lambda d: min(rank(f) for f in d.findings))
+    worst = min(failing or warned, key=lambda d: gravity(d.findings[0]))
     return f"{'; '.join(counts)}. {shortened(worst.run.name)}: {sentence(worst)}"
 
 
 def _agree(things: Sequence[object], one: str, many: str) -> str:
     return one if len(things) == 1 else many
-
-
-def rank(finding: Finding) -> tuple[int, float, int]:
-    """Sorts faults: the gravest, the surest, and among equals what explains the others, first."""
-    order = _FIRST.index(finding.rule) if finding.rule in _FIRST else len(_FIRST)
-    return -finding.severity.rank, -round(finding.confidence, 1), order
 
 
 def _reason(diagnosis: Diagnosis) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainlens import verdict, words
 from trainlens.rules import Diagnosis
-from trainlens.rules.base import Finding, Severity, Status, registered
+from trainlens.rules.base import Finding, Severity, Status, gravity, registered
 from trainlens.run import Run, Series
 from trainlens.stats.resample import Buckets, bucket, uniform_edges
 
@@ -105,7 +105,7 @@ class Outcome:
 def ranked(diagnoses: Sequence[Diagnosis]) -> list[tuple[int, Finding]]:
     """All faults with the index of their run, the gravest and surest first."""
     found = [(i, f) for i, d in enumerate(diagnoses) for f in d.findings]
-    return sorted(found, key=lambda pair: verdict.rank(pair[1]))
+    return sorted(found, key=lambda pair: gravity(pair[1]))
 
 
 def items(

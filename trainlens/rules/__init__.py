@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from trainlens.errors import UsageError
-from trainlens.rules.base import Finding, Rule, Severity, Status, registered, skip
+from trainlens.rules.base import Finding, Rule, Severity, Status, gravity, registered, skip
 from trainlens.run import Run
 
 PROFILES = ("default", "seed")
@@ -38,8 +38,7 @@ class Diagnosis:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The faults, the gravest and surest first."""
-        failed = [f for f in self.results if f.failed]
-        return tuple(sorted(failed, key=lambda f: (-f.severity.rank, -f.confidence)))
+        return tuple(sorted((f for f in self.results if f.failed), key=gravity))
 
     @property
     def severity(self) -> Severity | None:

@@ -98,6 +98,17 @@ class Finding:
         return self.status is Status.FAIL
 
 
+# Of equally grave faults, those that explain the others.
+_EXPLAINING = ("non-finite", "divergence", "overfitting", "never-learned", "stagnation")
+
+
+def gravity(finding: Finding) -> tuple[int, float, int]:
+    """Sorts faults: the gravest, the surest, and among equals what explains the others, first."""
+    known = finding.rule in _EXPLAINING
+    order = _EXPLAINING.index(finding.rule) if known else len(_EXPLAINING)
+    return -finding.severity.rank, -round(finding.confidence, 1), order
+
+
 def fail(
     message: str,
     series: Series | None = None,
