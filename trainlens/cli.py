@@ -89,7 +89,7 @@ def report(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title:
     click.echo(overall(diagnoses))
     _echo_notices(runs)
     click.echo(f"Report: {written[0]} and {len(written) - 1} more files beside it", err=True)
-    return _failed(diagnoses, runs.notices, fail_on, options["strict"])
+    return int(_failed(diagnoses, runs.notices, fail_on, options["strict"]))
 
 
 def _ready_to_draw() -> None:
@@ -118,8 +118,9 @@ def diagnose(paths: tuple[str, ...], as_json: bool, fail_on: str, **options: Any
         columns = text.width()
         click.echo("\n\n".join(text.diagnosis(d, columns=columns) for d in diagnoses))
         _echo_notices(runs)
-    unjudged = all(d.verdict == "inconclusive" for d in diagnoses)
-    return _failed(diagnoses, runs.notices, fail_on, options["strict"]) or 2 * unjudged
+    if _failed(diagnoses, runs.notices, fail_on, options["strict"]):
+        return 1
+    return 2 if all(d.verdict == "inconclusive" for d in diagnoses) else 0
 
 
 @cli.command(name="ls")
@@ -283,14 +284,12 @@ def _lost(notices: Sequence[Notice]) -> bool:
 
 def _failed(
     diagnoses: Sequence[Diagnosis], notices: Sequence[Notice], fail_on: str, strict: bool
-) -> int:
+) -> bool:
     if strict and _lost([*notices, *(n for d in diagnoses for n in d.run.notices)]):
-        return 1
-    if fail_on != "never" and any(
+        return True
+    return fail_on != "never" and any(
         f.severity.rank >= _SEVERITIES.index(fail_on) for d in diagnoses for f in d.findings
-    ):
-        return 1
-    return 0
+    )
 
 
 def _command_line() -> str:

@@ -128,7 +128,7 @@ def _findings(report: Report) -> dict[str, Any]:
 
 def _words(report: Report) -> dict[str, Any]:
     """What the templates say that depends on the whole report."""
-    ranked = report.ranking
+    ranked, mixed = report.ranking, _mixed(report)
     lone = report.runs[0] if len(report.runs) == 1 else None
     return {
         "created": _date(report.created),
@@ -137,8 +137,8 @@ def _words(report: Report) -> dict[str, Any]:
         "age": _last_record(lone, report.created)
         if lone is not None and lone.age is not None
         else "",
-        "columns": _columns(report),
-        "mixed": _mixed(report),
+        "columns": _columns(report, mixed),
+        "mixed": mixed,
         "ranked": ranked is not None,
         "order": {"failing": 0, "warning": 1, "inconclusive": 2, "healthy": 3},
         "verdict_icon": {
@@ -168,14 +168,14 @@ def _mixed(report: Report) -> bool:
     return len({(r.standing.metric, r.standing.split) for r in report.runs if r.standing}) > 1
 
 
-def _columns(report: Report) -> list[tuple[str, bool]]:
+def _columns(report: Report, mixed: bool) -> list[tuple[str, bool]]:
     columns = [("Run", False), ("Status", False), ("Findings", True), ("Last step", True)]
     s = next((r.standing for r in report.runs if r.standing is not None), None)
     if s is not None:
         unit = f" ({s.unit})" if s.unit else ""
         named = [("Measure", False), ("Best", True)]
         own = [(f"Best {s.split}/{shortened(s.metric, 24)}{unit}", True)]
-        columns += named if _mixed(report) else own
+        columns += named if mixed else own
         columns += [("at step", True), ("Final", True), ("Course", False)]
     return [*columns, ("Duration", True), ("Last record", True)]
 

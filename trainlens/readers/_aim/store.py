@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from trainlens.errors import MissingExtra, OutputError
-from trainlens.readers._aim import wal as wal
+from trainlens.readers._aim import wal
 from trainlens.readers._aim.table import without_deletions
 
 ATTEMPTS = 6

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainlens.readers._aim import wal as wal
+from trainlens.readers._aim import wal
 from trainlens.readers._aim.cells import COLUMNS, Points, SeriesKey, aligned_points, cells_of
 from trainlens.readers._aim.codec import encode_path
 from trainlens.readers._aim.series import column_of
