@@ -14,6 +14,14 @@ sys.path.append(str(Path(__file__).parent / "render"))
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
+
+def pytest_addoption(parser):
+    group = parser.getgroup("trainlens")
+    group.addoption("--mutations", type=int, default=300, help="damaged files a format")
+    group.addoption("--seed", type=int, default=0, help="seed of the damage")
+    group.addoption("--update-golden", action="store_true", help="write the summaries anew")
+
+
 ROOT = Path(__file__).parent.parent
 REAL_LOGS = ROOT.parent / "shared" / "real_logs"
 

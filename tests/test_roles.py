@@ -1,8 +1,63 @@
-"""What metric names mean."""
+"""What metric names mean, by the names that frameworks give."""
+
+from pathlib import Path
 
 import pytest
 
-from trainlens.roles import ROLES, SPLITS, parse_name, role_of
+from trainlens.roles import ROLES, SPLITS, normalise, parse_name, role_of
+
+# Its first line says what the fields are.
+NAMES = (Path(__file__).parent / "role_names.txt").read_text("utf-8")
+ROWS = [
+    tuple(field.strip() for field in line.split("|"))
+    for line in NAMES.splitlines()
+    if line.strip() and not line.startswith("#")
+]
+
+
+def test_the_table_is_long_enough_to_mean_something():
+    assert len({row[0] for row in ROWS}) >= 350
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_names_of_frameworks(row):
+    name, metric, split, role, direction, unit = ("" if field == "-" else field for field in row)
+    expected = name if metric == "=" else metric
+    assert parse_name(name) == (expected, split)
+    found = role_of(expected)
+    assert (found.name, found.direction, found.unit) == (role, direction, unit)
+
+
+@pytest.mark.parametrize(
+    ("more", "less"),
+    [
+        ("loss", "nll_loss"),
+        ("total_loss", "loss_cls"),
+        ("loss/total", "loss/kl"),
+        ("loss_metrics/global_avg_loss", "loss_metrics/global_max_loss"),
+        ("logloss", "box_loss"),
+        ("box_loss", "alpha_diversity"),
+        ("mpjpe", "pck"),
+        ("ep_rew_mean", "explained_variance"),
+    ],
+)
+def test_the_more_telling_of_two(more, less):
+    assert role_of(more).priority > role_of(less).priority
+
+
+def test_an_aim_context_is_no_part_of_the_name():
+    assert role_of("roc_auc_score{model=GT,kind=loss}").direction == "max"
+    assert role_of("loss{subset=best}").name == "loss"
+
+
+def test_words_of_a_name():
+    assert normalise("bbox/mAP@50-95") == "_bbox_m_ap@50_95_"
+    assert normalise("") == "__"
+
+
+def test_a_name_without_end_is_looked_at_in_part():
+    assert role_of("a_" * 500_000 + "loss").name == "other"
+    assert role_of("val_" * 50 + "loss").name == "loss"
 
 
 @pytest.mark.parametrize(

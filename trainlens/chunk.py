@@ -58,6 +58,8 @@ class Column:
         None lets the name decide (``val_loss`` -> ``loss`` of ``val``); else the name is kept.
     kind : str
         ``"loss"`` or ``"system"`` where the format itself says so; else empty.
+    unit : str
+        Unit that stands beside the values in the log (``"%"``, ``"ms"``); else empty.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Column:
     epoch: Floats
     split: str | None = None
     kind: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, eq=False)

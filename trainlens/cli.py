@@ -125,11 +125,15 @@ def diagnose(paths: tuple[str, ...], as_json: bool, fail_on: str, **options: Any
 
 @cli.command(name="ls")
 @_PATHS
+@click.option("--all", "every", is_flag=True,
+              help="Every file below PATH, with its format or why it is no log.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost.")
-def list_runs(paths: tuple[str, ...], strict: bool) -> int:
+def list_runs(paths: tuple[str, ...], every: bool, strict: bool) -> int:
     """List runs: format, steps, metrics, attempts, age, damage."""
     from trainlens.render import text
 
+    if every:
+        return _list_files(paths)
     runs = _load(paths)
     now = time.time()
     heads = ("run", "format", "steps", "metrics", "points", "attempts", "age", "damage")
@@ -139,6 +143,16 @@ def list_runs(paths: tuple[str, ...], strict: bool) -> int:
     click.echo(text.table(rows, heads, columns=columns))
     _echo_notices(runs)
     return 1 if strict and _lost([*runs.notices, *(n for r in runs for n in r.notices)]) else 0
+
+
+def _list_files(paths: tuple[str, ...]) -> int:
+    from trainlens.readers import account
+    from trainlens.render.text import clean
+
+    for file in account(*paths):
+        reason = f"  ({file.reason})" if file.reason else ""
+        click.echo(clean(f"{file.format or '–':<12} {file.path}{reason}"))
+    return 0
 
 
 def _row(run: Run, now: float) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ Names of many frameworks go in (``val_loss``, ``eval/loss``, ``train/box_loss``,
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 SPLITS = {
@@ -70,91 +71,199 @@ ROLES = {
 }
 """Role names and what they stand for."""
 
-# Order matters: the first pattern that is found in the normalised name decides.
-_PATTERNS: tuple[tuple[str, Role], ...] = tuple(
-    (pattern, Role(*fields))
-    for pattern, *fields in (
-        (
-            r"^(__)?system|^(gpu|cpu)(_\d+)?$|gpu_util|cpu_(util|percent)|disk|network|power_watts"
-            r"|temperature_c|^p_memory",
-            "system",
-        ),
-        (
-            r"(gpu|cuda|vram).*mem|max_mem|mem.*(gpu|alloc|reserved)|^memory$|max_mem_gb",
-            "gpu-memory",
-        ),
-        (r"grad.*norm|norm.*grad|^gnorm$", "gradient-norm"),
-        (r"^(base_)?lr([_\d]|$)|(^|_)lr$|learning_rate|_lr_|^lr_", "learning-rate"),
-        (r"data_time|data_wait|time_data|dataloader_time", "data-time", "", "s"),
-        (
-            r"^(batch|step|iter(ation)?)_?(time|duration|seconds)|time_(per|a)_(batch|step|iter)"
-            r"|^time$|sec(onds)?_per_(step|iter|batch)",
-            "batch-time",
-            "",
-            "s",
-        ),
-        (
-            r"(samples|tokens|steps|images|it|iters|frames|examples)_(per|/)_?(s|sec|second)\b"
-            r"|throughput|^fps$|^tps$|^mfu$",
-            "throughput",
-        ),
-        (r"valid_ratio|coverage|valid_fraction", "coverage"),
-        (r"alpha.*(diversity|loss|reg)|(diversity|reg).*alpha", "loss", "min", "", -2),
-        (r"^(gate_?)?alpha(_mean|_avg)?$|^gate(_mean|_alpha)?$", "gate"),
-        (r"batch_classes|classes_(in|per)_batch|unique_(labels|classes)", "batch-classes"),
-        (r"dropout|drop_rate|^p_drop$", "dropout"),
-        (r"^w_|loss_weight|_weight$|^weight_|^lambda_", "loss-weight"),
-        (r"^epochs?$|_epoch_index$", "epoch"),
-        (
-            r"^(global_)?step$|^iter(ation)?s?$|^progress$|elapsed|^eta|timestamp|^num_updates$",
-            "progress",
-        ),
-        (
-            r"^(total|total_loss|loss|loss_total|epoch_loss|loss_epoch|overall_loss|lm_loss)$",
-            "loss",
-            "min",
-            "",
-            3,
-        ),
-        (r"loss", "loss", "min", "", 0),
-        (
-            r"^(nll|ce|bce|cross_?entropy|perplexity|ppl|logloss|kl|elbo)(_|$)|_(nll|ce|bce|ppl)$"
-            r"|perplexity|bits_per",
-            "loss",
-            "min",
-            "",
-            1,
-        ),
-        (r"mpjpe|mpvpe|\bpve\b", "metric", "min", "mm", 2),
-        (r"rmsd", "metric", "min", "Å", 2),
-        (
-            r"(^|_)(wer|cer|mae|mse|rmse|error|err|nme|epe|fid|kid|lpips|mape|miou_err|eer)(_|$|\d)",
-            "metric",
-            "min",
-            "",
-            1,
-        ),
-        (
-            r"acc(uracy)?(_?\d+)?($|_)|top_?\d|(^|_)(f1|auc|auroc|ap|ar|map|miou|iou|dice|bleu|rouge"
-            r"|psnr|ssim|precision|recall|r2|ndcg|mrr|hits?|pck|gdt|lddt|plddt|tm_score|hit_rate|mcc"
-            r"|kappa|cider|meteor|spearman|pearson)(_|$|\d|@)|gdt_?ts|map_?\d|_map\b|"
-            r"success_rate|win_rate",
-            "metric",
-            "max",
-            "",
-            1,
-        ),
-        (r"reward|return|episode_score|^score$|ep_rew|mean_score", "metric", "max", "", 1),
-    )
+# A row: role, direction, unit, priority ("-" for none); below it, indented, the words that tell
+# it. The first row with a word that is found decides, so what is special stands above what is
+# general. A word is a regular expression for whole words of the lower-case name, whose words are
+# joined with "_"; a number may follow (`acc` is found in "val_acc1", not in "accel"). "^" and "$"
+# hold it to the beginning and to the end, "~" stands for anything.
+_TABLE = r"""
+# The machine.
+system - - 0
+    ^system
+other - - 0
+    num_alloc~ num_ooms alloc_(requests|retries)
+gpu-memory - - 0
+    (gpu|cuda|vram)~mem(ory)? mem(ory)?~gpu max_mem(ory)?(_gb)? peak_mem(ory)? vram
+    (?<!cpu_)mem(ory)?_~(alloc[a-z]*|reserved|active|peak) (alloc[a-z]*|reserved|peak)_~mem(ory)?
+    ^memory$
+system - - 0
+    ^(gpu|cpu)$ [gc]pu_(util|percent|usage|frac|power|temp)[a-z]* cpu_mem(ory)? disk
+    network_(in|out|up|down|sent|recv|rx|tx|traffic|bytes) temperature_c power_watts? ^p_memory
+    nvsmi psutil ram_(util|percent|gb|frac|used|avail|total)[a-z]*
+
+# Time and speed.
+data-time - s 0
+    (rank_)?data_(time|wait[a-z]*|load[a-z]*) (time|load)_data (data)?loader_time
+    data_?load(er|ing)?_(time|s|ms)
+batch-time - s 0
+    (batch|step|iter|iteration|update)_?(time|timing|duration)
+    (batch|step|iter|iteration|update)_(seconds|secs?|ms)$
+    time_(per|a|this)_([a-z]+_)?(batch|step|iter|iteration|update) time_metrics_end_to_end
+    s(ecs?|econds?)?_(per_)?(step|it|iter|iteration|batch|update)s?
+    ms_(per_)?(step|it|iter|iteration|batch|update) ^time(_m?s)?$ ^dt(_ms)?$
+throughput - tokens/s 0
+    tok(en)?s?_(per_)?((gpu|device|rank)_)?(per_)?(s|sec|seconds?) tps
+throughput - samples/s 0
+    (samples?|examples?|images?|imgs?)_(per_)?((gpu|device)_)?(per_)?(s|sec|seconds?)
+throughput - steps/s 0
+    (steps?|it|its|iters?|iterations?|batch(es)?|updates?)_(per_)?(s|sec|seconds?) ups sps
+throughput - frames/s 0
+    frames?_(per_)?(s|sec|seconds?) fps
+throughput - words/s 0
+    words?_(per_)?(s|sec|seconds?) wps
+throughput - - 0
+    throughput per_(s|sec|seconds?) mfu hfu [tg]flops? flops_(per|util)[a-z]*
+
+# Where training stands.
+epoch - - 0
+    ^((trainer|time|progress)_)?epochs?$ ^cur(r|rent)?_epoch$ epoch_(index|id|num|number)$
+progress - - 0
+    ^((trainer|time|progress)_)?(global_)?steps?$ ^((time|n)_)?iter(ation)?s?$ n(um)?_updates?
+    ^updates?$ ^progress(_remaining)?$ ^eta ^t$ elapsed timestamps? timesteps env_steps
+    cur(r|rent)?_(iter|step) (consumed|trained)_(train_)?(samples|tokens) ^(time_)?episodes?$
+    (samples|tokens|examples|frames)_seen num_(env|agent)_steps~ episodes_(total|this_iter)
+    total~(steps|iters|iterations|frames|kimgs|interacts) ^(train_)?wall$ wall_?time wall_clock~
+    time_total total_time time_remaining (time|iters?)_since_restore runtime
+batch-classes - - 0
+    batch_classes classes_(in|per)_batch unique_(labels|classes)
+
+# Numbers about a number: its spread, scale, limit or count, the best so far.
+metric max - 0
+    explained_var(iance)?(_score)?
+metric max - 1
+    best_of~(acc|accuracy|score) (dice|jaccard)_coef[a-z]* matthews~ corr_?coef[a-z]*
+    silhouette~
+other - - 0
+    (std|std_?dev|var|variance|sem|count|threshold)$ ^(std|stddev|variance) best(?!_of)
+    (loss|grad|gradient)_scaler?s? loss_(ratio|time) num n_(params?|parameters|samples|points)
+    (lr|rate)_(scale|mult[a-z]*) weight_decay wd$ momentum$ weights?_norm params?_norm w_norm
+    clipped_grad~ clip_grad~ grad(ient)?_clip~ grad(ient)?_norm_clip[a-z]* max_grad_norm$
+
+# The optimizer and the recipe.
+gradient-norm - - 0
+    grad(ient)?s?~norm norm~grad(ient)?s? g_?norm grad_gnorm gradnorm total_norm$
+learning-rate - - 0
+    b?lrs? learning_?rates? learn_rate
+coverage - - 0
+    coverage valid_(ratio|fraction|share)
+loss min - -2
+    alpha~(diversity|loss|reg)[a-z]* (diversity|reg)~alpha gradient_penalty
+gate - - 0
+    ^(gate_?)?alpha(_mean|_avg)?$ ^gate(_mean|_alpha)?$
+dropout - - 0
+    dropout~ drop_(rate|path|prob)~ p_drop
+loss-weight - - 0
+    ^w_[a-z]+ loss_weights? [a-z0-9]+_weight$ ^weight_[a-z]+ ^lambda_[a-z]+
+    [a-z0-9]+_coef(f|ficient)?$
+
+# Losses; those of reinforcement learning that are none come first.
+other - - 0
+    (?<!cross_)entropy(_loss)?$ approx_kl old_approx_kl clip_?frac(tion)? clip_range~ td_errors?
+    (codebook|code|vq)_perplexity rewards?_rejected logps~ logits~ reward_scale
+loss min - 3
+    ^total$ ^loss(es)?$ ^loss_(total|epoch|step|avg|mean|overall|sum|all|ema|smooth)$
+    ^(total|overall|epoch|batch|avg|average|mean|lm|reduced|running|global_avg)_loss(es)?$
+loss min - 1
+    [a-z]*log_?loss
+loss min - 0
+    [a-z0-9]*loss(es)?
+loss min - 1
+    ^ce ce$ bce nll xent [a-z]*cross_?entropy perplexity ppl bits_per~ bp[bcd]$
+    neg(ative)?_(log_?lik[a-z]*|elbo) nelbo [a-z]*nloglik ^multi_class~ ^objective$
+    ^criterion$
+
+# Measures of quality.
+metric min mm 2
+    [a-z]*mpjpe [a-z]*mpvpe pve mrpe
+metric min Å 2
+    [a-z]?rmsd
+metric min - 1
+    wer cer ^[dmt]er$ eer ^per$ (mae|mse|rmse|nrmse|nmse|rmsle|s?mape|mdape)
+    [a-z]*err(or)? nme epe fid kid lpips niqe min_?[af]de [af]de miss_rate brier~ ece
+    abs_rel sq_rel silog chamfer~ hausdorff~ hd95 assd? fpr fnr frr ^far$ min_?dcf hamming~
+    crps deviance ^l[12]$ ^huber$
+metric max dB 1
+    psnr si_snri? si_sdri? sdri?
+metric max - 1
+    [a-z0-9]*acc(uracy|uracies)? top_?[1-9] m_?aps? aps? ap[smlrcf] ars? ar[sml] average_precision
+    [a-z]*auc auroc auprc aucpr aucmu roc [a-z]*precision [a-z]*recall sensitivity specificity
+    tpr tnr [fm]?_?w?iou io_u giou jaccard~ dice [a-z]*f1 f_?score fscore f_?measure f_?beta
+    f1_score r2 r2_score r_?squared ndcg mrr hits? hit_?(rate|ratio) (hr|r|p|pass)(?=@)
+    pass_(at|rate)~ exact_match ^em$ success(es)?(_rate)? win_?(rate|ratio) solve_rate
+    [a-z]*bleu rouge[a-z]* chrf meteor cider spice bert_?score ^comet$ ssim ms_ssim
+    spearman~ pearson~ kendall~ mcc [a-z]?kappa ccc plcc srcc ^corr(elation)?$
+    pck[a-z]? oks gdt~ p?_?l_?ddt~ tm_?score inception_score clip_score
+    nds mota hota idf1 ^[ul]as$ ^pq$ v_measure nmi ^ari$ gini log_?lik(elihood)?
+    rewards?_(margins?|accurac[a-z]*)
+
+# Rewards.
+metric max - 1
+    rewards? returns? ep_?rew~ ep_?ret episod(e|ic)_scores? ^r$ objective_scores?
+    ^(mean|avg|average|eval|final|max|min)?_?scores?(_(mean|avg|max|min))?$
+"""
+
+
+@dataclass(frozen=True)
+class _Row:
+    role: Role
+    words: re.Pattern[str]
+
+
+def _rows(table: str) -> Iterator[_Row]:
+    text = re.sub(r"^#.*$", "", table, flags=re.MULTILINE)
+    for block in re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]:
+        head, _, words = block.partition("\n")
+        name, direction, unit, priority = head.split()
+        role = Role(name, direction.strip("-"), "" if unit == "-" else unit, int(priority))
+        yield _Row(role, re.compile("|".join(map(_pattern, words.split()))))
+
+
+def _pattern(word: str) -> str:
+    begin = "^_" if word.startswith("^") else "_"
+    ends = {"$": r"(?:_?\d+)*_$", "~": ""}
+    end = ends.get(word[-1], r"(?=[_@\d])")
+    core = word.removeprefix("^").removesuffix("$").replace("~", r"[a-z0-9@_]*")
+    return f"{begin}(?:{core}){end}"
+
+
+@lru_cache(maxsize=1)
+def _table() -> tuple[_Row, ...]:
+    # Not at import: a command that reads no log needs none of it.
+    return tuple(_rows(_TABLE))
+
+
+_OTHER = Role("other")
+_LONGEST = 256
+_CONTEXT = re.compile(r"\{.*\}$")
+_CAMEL = re.compile(r"([a-z0-9])([A-Z])")
+_BETWEEN = re.compile(r"[^a-z0-9@]+")
+_GROUPS = re.compile(r"/|\.(?!\d)")
+
+# The last part of a name that says nothing without the part before it.
+_VAGUE = frozenset(
+    {"total", "all", "sum", "mean", "avg", "average", "min", "max", "value", "std", "epoch", "step"}
 )
 
-_WORD = re.compile(r"[^a-z0-9@%]+")
+
+def normalise(name: str) -> str:
+    """Words of a name in lower case, an underscore between, before and behind them.
+
+    Examples
+    --------
+    >>> normalise("bbox/mAP@50"), normalise("valLoss (B)"), normalise("mIoU")
+    ('_bbox_m_ap@50_', '_val_loss_b_', '_m_iou_')
+    """
+    spaced = _CAMEL.sub(r"\1_\2", name.replace("IoU", "Iou"))
+    return f"_{_BETWEEN.sub('_', spaced.lower()).strip('_')}_"
 
 
-def _normalise(name: str) -> str:
-    # camelCase and every separator become one underscore.
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return _WORD.sub("_", spaced.lower()).strip("_")
+def _last(name: str) -> str:
+    """The part of a name behind its groups: ``loss`` of ``opt/loss``."""
+    parts = [p for p in _GROUPS.split(name) if p.strip()]
+    keep = 1
+    while keep < len(parts) and parts[-keep].strip().lower() in _VAGUE:
+        keep += 1
+    return "/".join(parts[-keep:])
 
 
 @lru_cache(maxsize=65536)
@@ -166,27 +275,91 @@ def role_of(metric: str, kind: str = "") -> Role:
     metric : str
     kind : str
         ``"loss"`` or ``"system"`` where the format itself says so (`Column.kind`).
+
+    Examples
+    --------
+    >>> role_of("bbox/AP50").direction, role_of("PA-MPJPE").unit, role_of("loss_scale").name
+    ('max', 'mm', 'other')
     """
     if kind == "system":
-        return Role("system")
-    name = _normalise(metric)
-    last = _normalise(re.split(r"[/.]", metric)[-1]) if "/" in metric or "." in metric else name
-    for pattern, role in _PATTERNS:
-        if re.search(pattern, last) or (last != name and re.search(pattern, name)):
-            found = role
-            break
-    else:
-        found = Role("other")
+        return Role("system", unit=_unit(metric, Role("system")))
+    plain = _CONTEXT.sub("", metric[:_LONGEST])
+    full, last = normalise(plain), normalise(_last(plain))
+    found = next(
+        (
+            row.role
+            for row in _table()
+            if row.words.search(last) or (last != full and row.words.search(full))
+        ),
+        _OTHER,
+    )
     if kind == "loss" and found.name not in ("loss", "metric"):
-        return Role("loss", "min", "", 0)
-    return found
+        found = Role("loss", "min", "", 0)
+    return replace(found, unit=_unit(plain, found))
 
 
-_LEAD = re.compile(r"^(" + "|".join(SPLITS) + r")([/_.: -]+)(?=.)", re.IGNORECASE)
-_TAIL = re.compile(r"(?<=.)([/_.: -]+)(" + "|".join(SPLITS) + r")$", re.IGNORECASE)
-# "valid" as an adjective, and counters that only happen to begin like a split.
-_NO_SPLIT = re.compile(r"valid_(ratio|fraction|count|points|mask|share)|test_time_", re.IGNORECASE)
-_INNER = re.compile(r"([/.])(" + "|".join(SPLITS) + r")(?=[/_.])", re.IGNORECASE)
+_BRACKETS = re.compile(r"[\[(]\s*(%|ms|s|sec|mm|cm|dB|[KMGT]i?B)\s*[\])]\s*$")
+_SUFFIX = re.compile(r"_(ms|mm|cm|db|[kmg]i?b|percent|pct|secs?|seconds)_$")
+_UNITS = {"db": "dB", "percent": "%", "pct": "%", "sec": "s", "secs": "s", "seconds": "s"}
+
+
+def _unit(name: str, role: Role) -> str:
+    """Unit that stands in a name, ``batch_time_ms`` or ``loading (%)``; else that of its role."""
+    if found := _BRACKETS.search(name):
+        return _UNITS.get(found.group(1), found.group(1))
+    if role.name == "throughput" or not (found := _SUFFIX.search(normalise(name))):
+        return role.unit
+    unit = found.group(1)
+    return _UNITS.get(unit) or (unit if unit[-1] == "m" or unit == "ms" else _bytes(unit))
+
+
+def _bytes(unit: str) -> str:
+    return unit[0].upper() + unit[1:-1] + "B"
+
+
+_WORDS = "|".join(sorted(SPLITS, key=len, reverse=True))
+_BEFORE = "epoch|batch|best|avg|average|mean|min|max|final|reduced|running|ema|total"
+
+# In the order in which they are tried; `left` and `rest` together are the metric.
+_PLACES = tuple(
+    re.compile(pattern, flags)
+    for flags, pattern in (
+        # valid_0_l2, validation_0-logloss, valid_0's auc
+        (
+            re.I,
+            rf"^(?P<split>{_WORDS})_\d+(?:'s\s+|[-/]|(?<=valid_\d)_(?!shot|way|fold|hop))(?P<rest>.+)",
+        ),
+        # val_loss, training's auc, [val] loss, Train Loss
+        (re.I, rf"^[\[(]?(?P<split>{_WORDS})(?:'s\s+|[\])]?[/_.: -]+)(?P<rest>.+)"),
+        (0, r"^(?P<split>train|val|valid|eval|test)(?P<rest>[A-Z][a-z0-9].*)"),
+        # epoch_val_loss
+        (
+            re.I,
+            rf"^(?P<left>(?:{_BEFORE})_)(?P<split>train|val|valid|validation|eval|test)_(?P<rest>.+)",
+        ),
+        # loss/train, acc_val, loss (val), lossTrain
+        (re.I, rf"^(?P<rest>.*[^/_.: (\[-])[/_.: (\[-]+(?P<split>{_WORDS})[\])]?$"),
+        (0, r"^(?P<rest>.*[a-z0-9])(?P<split>Train|Val|Valid|Test)$"),
+        # metrics/val/loss, losses/train_ce
+        (re.I, rf"^(?P<left>.*?[/.])(?P<split>{_WORDS})[/_.](?P<rest>.+)"),
+        # loss_val_epoch
+        (
+            re.I,
+            r"^(?P<left>.+_)(?P<split>train|val|valid|eval|test)_(?P<rest>epoch|step|avg|mean)$",
+        ),
+    )
+)
+
+# Words that look like a split and are none: an adjective, a count, a value, a deviation.
+_NO_SPLIT = re.compile(
+    r"^(?:valid_(?:ratio|fraction|count|points|mask|share|rate|pixels|tokens|samples|frames|num)"
+    r"|test_time_|learn_?(?:rate|lr)|_*system)"
+    rf"|(?:^|[/_. ])(?:n|num|nb|frac|fraction|percent|pct|ratio|is|has|size|min|max|mean|std|abs"
+    rf"|standard|init|default|cross|q|v|state|action)[_ -](?:{_WORDS})$",
+    re.IGNORECASE,
+)
+_TRAIN_GROUP = re.compile(r"^(?:main|rollout)/(?=.)")
+"""Groups of Chainer and of Stable-Baselines3 that hold what happens while training."""
 
 
 @lru_cache(maxsize=65536)
@@ -207,16 +380,16 @@ def parse_name(name: str) -> tuple[str, str]:
     --------
     >>> parse_name("val_loss"), parse_name("train/box_loss"), parse_name("loss/validation")
     (('loss', 'val'), ('box_loss', 'train'), ('loss', 'val'))
-    >>> parse_name("learning_rate")
-    ('learning_rate', '')
+    >>> parse_name("validation/main/loss"), parse_name("valid_0's auc"), parse_name("valid_ratio")
+    (('loss', 'val'), ('auc', 'val'), ('valid_ratio', ''))
     """
-    if _NO_SPLIT.match(name):
+    if _NO_SPLIT.search(name):
         return name, ""
-    if lead := _LEAD.match(name):
-        return name[lead.end() :], SPLITS[lead.group(1).lower()]
-    if tail := _TAIL.search(name):
-        return name[: tail.start()], SPLITS[tail.group(2).lower()]
-    if inner := _INNER.search(name):
-        rest = name[: inner.start()] + name[inner.end() :]
-        return rest, SPLITS[inner.group(2).lower()]
+    if group := _TRAIN_GROUP.match(name):
+        return name[group.end() :], "train"
+    for pattern in _PLACES:
+        if found := pattern.match(name):
+            parts = found.groupdict(default="")
+            rest = parts["rest"].removeprefix("main/") or parts["rest"]
+            return parts.get("left", "") + rest, SPLITS[parts["split"].lower()]
     return name, ""

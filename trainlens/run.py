@@ -71,6 +71,8 @@ class Series:
         The name as it stands in the log.
     kind : str
         See `Column`.
+    logged_unit : str
+        Unit that stands in the log.
     """
 
     metric: str
@@ -81,6 +83,7 @@ class Series:
     epoch: Floats
     name: str = ""
     kind: str = ""
+    logged_unit: str = ""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -93,6 +96,11 @@ class Series:
     def role(self) -> Role:
         """What this metric means: loss, learning rate, gradient norm, ..."""
         return role_of(self.metric, self.kind)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values, as logged or else as the name tells; empty where unknown."""
+        return self.logged_unit or self.role.unit
 
     @cached_property
     def attempt(self) -> Ints:
@@ -304,6 +312,7 @@ def _start(key: Key, column: Column) -> Series:
         epoch=column.epoch,
         name=column.name,
         kind=column.kind,
+        logged_unit=column.unit,
     )
 
 

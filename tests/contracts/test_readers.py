@@ -32,7 +32,7 @@ def test_a_reader_module_has_the_contract(name):
     for function in ("sniff", "find", "open_source"):
         assert callable(getattr(module, function))
     if getattr(module, "FOLDERS", False):
-        assert callable(module.owns)
+        assert callable(module.files)
 
 
 @pytest.mark.parametrize("name", all_readers())

@@ -255,7 +255,7 @@ def test_notices(repo):
     }
 
 
-def test_sniff_find_and_owns(repo, tmp_path):
+def test_sniff_find_and_files(repo, tmp_path):
     folder, runs = repo
     assert aim.sniff(folder) == 1.0
     assert aim.sniff(folder.parent) == 0.0
@@ -263,9 +263,7 @@ def test_sniff_find_and_owns(repo, tmp_path):
     found = aim.find(folder)
     assert [s.key for s in found] == list(runs.values())
     assert [s.name for s in found] == ["Lauf ünï 学習", runs["unindexed"][:8], "nothing", "killed"]
-    inside = next(folder.rglob("*.sst"))
-    assert aim.owns(inside)
-    assert not aim.owns(folder.parent / "train.log")
+    assert aim.files(found[0]) == [folder]
 
 
 def test_names_fall_back_to_the_hash_without_a_usable_sqlite_file(repo, tmp_path):

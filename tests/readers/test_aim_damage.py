@@ -274,3 +274,29 @@ def test_an_empty_folder_is_an_empty_run(tmp_path):
     points, chunk = read(folder, "abc")
     assert points == {}
     assert "empty" in {n.kind for n in chunk.notices}
+
+
+def test_a_tree_that_cannot_be_written_is_read_whole(written, tmp_path):
+    """Even the superuser cannot write to a read-only mount; it needs a namespace of its own."""
+    if shutil.which("unshare") is None or shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("a read-only mount needs the superuser and Linux namespaces")
+    folder = tmp_path / ".aim"
+    shutil.copytree(written[0], folder)
+    (folder / "meta" / "index" / "CURRENT").write_bytes(b"corrupt")
+    read_all = (
+        "import sys; from pathlib import Path; from trainlens.readers import aim\n"
+        "where = Path(sys.argv[1])\n"
+        "try: (where / 'x').touch(); print('writable')\n"
+        "except OSError: pass\n"
+        "for source in aim.find(where):\n"
+        "    chunk = aim.open_source(source).poll(final=True)\n"
+        "    print(source.key, sum(len(c.step) for c in chunk.columns))\n"
+    )
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$1"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", str(folder), sys.executable, read_all]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip("this machine does not allow mounts")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split("\n")[:-1]) == sorted(f"{run} 900" for run in written[1])

@@ -6,7 +6,7 @@ import pytest
 
 import trainlens
 from trainlens.errors import NotALog, NotFound, SeveralRuns
-from trainlens.readers import all_readers, discover, load, load_one
+from trainlens.readers import account, all_readers, discover, load, load_one
 from trainlens.readers._naming import name_runs
 from trainlens.readers.base import Source
 
@@ -118,3 +118,31 @@ def test_keys_name_the_runs_of_a_repository(tmp_path):
     sources = [Source("aim", repo, "abcdef0123456789"), Source("aim", repo, "ffff", name="mine")]
     assert name_runs(sources, [tmp_path]) == ["project/abcdef01", "project/mine"]
     assert name_runs(sources, [repo]) == ["abcdef01", "mine"]
+
+
+def test_every_file_is_accounted_for(tmp_path):
+    make(tmp_path, "a.jsonl", ".git/x.jsonl", "b/run.jsonl")
+    (tmp_path / "hparams.yaml").write_text("lr: 0.1\n")
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "model.pt").write_bytes(b"PK\0\0")
+    (tmp_path / "notes").write_text("it went well\n")
+    (tmp_path / "summary.json").write_text('{"best": 3}\n')
+    found = {str(a.path.relative_to(tmp_path)): a.format or a.reason for a in account(tmp_path)}
+    assert found == {
+        "a.jsonl": "jsonl",
+        "b/run.jsonl": "jsonl",
+        ".git/x.jsonl": "lies in .git, which is never searched",
+        "hparams.yaml": "holds settings, no points of a training",
+        "empty.jsonl": "is empty",
+        "model.pt": "is a model or checkpoint, no log",
+        "notes": "is text in which no line says at which step or epoch a number stands",
+        "summary.json": "is JSON without records of a training (a step or an epoch, and numbers)",
+    }
+
+
+def test_one_file_and_a_pattern_are_accounted_for(tmp_path):
+    make(tmp_path, "a.jsonl", "b.jsonl")
+    assert [a.format for a in account(tmp_path / "a.jsonl")] == ["jsonl"]
+    assert [a.path.name for a in account(f"{tmp_path}/*.jsonl")] == ["a.jsonl", "b.jsonl"]
+    with pytest.raises(NotFound):
+        list(account(tmp_path / "no"))

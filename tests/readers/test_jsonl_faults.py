@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from trainlens.chunk import Chunk
 from trainlens.readers import _lines, jsonl
+from trainlens.readers.base import Source
 from trainlens.schema import header_line, record_line
 
 Points = dict[tuple[str, str | None, str], list[tuple[object, ...]]]
@@ -249,14 +250,22 @@ def test_a_truncated_file_is_read_anew_and_a_moved_one_is_not(tmp_path: Path) ->
         b'{"x"}\n{"step":1}\n' * 20_000,
         b"\xff\xfe" * 400_000,
         b'{"step": 1, "\\ud800": 1, "\\u0000": 2}\n',
+        b'{"loss": [' + b"1," * 500_000,
+        b'{"loss": [1, "' + b'\\"' * 500_000,
+        b'{"loss": ' + b"[" * 1_000_000,
+        b'{"loss": {' + b",".join(b'"%d": 1' % i for i in range(90_000)) + b"}}",
+        b"{'a':" * 200_000,
+        b"{'a': np.a(" * 90_000,
+        b"{'a': tensor(" * 80_000 + b"\n" + b"{'a': '" + b"\\'" * 100_000,
+        b"[" + b'{"step": 1, "a": ' * 60_000,
     ],
-    ids=range(11),
+    ids=range(19),
 )
 def test_hostile_files_end_and_do_not_crash(tmp_path: Path, hostile: bytes) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(hostile)
     assert 0 <= jsonl.sniff(path) <= 1
-    chunk = once(path)
+    chunk = jsonl.open_source(Source("jsonl", path)).poll(final=True)
     assert len(chunk.notices) < 250
     assert all(c.name.encode() for c in chunk.columns)
 

@@ -12,6 +12,7 @@ from trainlens.readers import tensorboard as reader
 from trainlens.readers._tfevents import damage, fallback, follow
 from trainlens.readers._tfevents.crc32c import Checksums
 from trainlens.readers._tfevents.settings import LONGEST
+from trainlens.readers.base import Source
 from trainlens.run import Chunk, Run
 
 NAME = "events.out.tfevents.1700000000.host.1.0"
@@ -97,7 +98,8 @@ def test_sniff_goes_by_content(tmp_path, name, content, confidence):
     (tmp_path / name).write_bytes(content)
     assert reader.sniff(tmp_path / name) == confidence
     assert reader.sniff(tmp_path) == confidence
-    assert reader.owns(tmp_path / name) == (confidence > 0)
+    own = [tmp_path / name] if confidence > 0 else []
+    assert reader.files(Source("tensorboard", tmp_path)) == own
 
 
 def test_sniff_refuses_a_folder_without_event_files_of_its_own(tmp_path):

@@ -164,15 +164,18 @@ def test_metrics_in_the_lines_below_the_epoch(tmp_path: Path) -> None:
         "Time Taken": [(1, 139.1), (2, 139.1)],
         "Train Loss": [(1, 1.5), (2, 2.5)],
     }
-    assert chunk.config == {"planned_epochs": 30}
+    assert chunk.config == {"lr": 0.1, "batch_size": 8, "planned_epochs": 30}
 
 
-def test_the_last_state_of_a_progress_bar(tmp_path: Path) -> None:
+def test_the_last_state_of_each_count_of_a_progress_bar(tmp_path: Path) -> None:
     bar = "\r".join(
-        f"train epoch:1: {k}%|###   | {k}/100 [00:0{k % 10}<00:09, loss=0.{k}]"
+        f"train epoch:1: {k}%|###   | {k}/100 [00:0{k % 10}<00:09, loss=0.{k}{again}]"
         for k in (10, 55, 99)
+        for again in (0, 1)
     )
-    assert points(read(tmp_path, bar + "\r\n")) == {"train:loss": [(99, 0.99)]}
+    assert points(read(tmp_path, bar + "\r\n")) == {
+        "train:loss": [(10, 0.101), (55, 0.551), (99, 0.991)]
+    }
 
 
 def test_two_columns(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ def summary(series: Series) -> str:
 
 def named(series: Series) -> str:
     """Metric, unit and split: ``mpjpe (mm), val``."""
-    unit = f" ({series.role.unit})" if series.role.unit else ""
+    unit = f" ({series.unit})" if series.unit else ""
     return f"{series.metric}{unit}, {series.split}"
 
 

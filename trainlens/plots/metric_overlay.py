@@ -107,7 +107,7 @@ def metric_overlay(
     if len(held) == 1:
         head(ax, named(first), summary(first), _style(held[0][0], first, splits, 1)["color"])
         return ax
-    unit = f" ({first.role.unit})" if first.role.unit else ""
+    unit = f" ({first.unit})" if first.unit else ""
     head(ax, named(first) if len(splits) == 1 else f"{metric}{unit}")
     names = [_label(runs, i, s, splits) for i, s in held]
     legend(

@@ -75,7 +75,7 @@ def train_validation(
         draw_curve(ax, curve, {"color": colour})
     _shade_gap(ax, *curves)
     finish_axes(ax, curves)
-    unit = f" ({train.role.unit})" if train.role.unit else ""
+    unit = f" ({train.unit})" if train.unit else ""
     keys = list(zip((train.split, watched.split), COLOURS, strict=False))
     head(ax, f"{train.metric}{unit}", _mark_best(ax, watched), COLOURS[1], keys)
     shade(ax, findings, found, phase_ticks(ax, run))

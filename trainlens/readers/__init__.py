@@ -2,181 +2,55 @@
 
 from __future__ import annotations
 
-import glob
-import importlib
-import os
-import pkgutil
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
-from trainlens.errors import MissingExtra, NotALog, NotFound, SeveralRuns, SourceError, Unreadable
+from trainlens.chunk import Notice
+from trainlens.errors import MissingExtra, NotALog, SeveralRuns, SourceError, Unreadable
+from trainlens.readers._account import account
+from trainlens.readers._epoch_axis import on_training_axis
+from trainlens.readers._find import Discovery, PathLike, all_readers, claim, discover
+from trainlens.readers._join import Joined
+from trainlens.readers._meaning import Cleaned
 from trainlens.readers._naming import name_runs
-from trainlens.readers._reason import explain
+from trainlens.readers._packed import Packed, wrapping
 from trainlens.readers.base import Reader, Source
-from trainlens.run import Notice, Run, Runs
+from trainlens.run import Run, Runs
 
-PathLike = str | os.PathLike[str]
-
-# Folders that hold code, environments or caches, never runs.
-_PASSED_OVER = frozenset(
-    {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints"}
-)
+__all__ = [
+    "Discovery",
+    "account",
+    "all_readers",
+    "claim",
+    "discover",
+    "load",
+    "load_one",
+    "open_source",
+    "read",
+]
 
 # Notices of files that hold no run at all, in contrast to runs that have not logged yet.
 _NO_RUN = frozenset({"lfs-pointer", "corrupt", "not-a-log", "unreadable"})
 
 
-class Discovery(Sequence[Source]):
-    """Runs that were found, and what was noticed about files that are none.
-
-    Parameters
-    ----------
-    sources : sequence of Source
-    notices : sequence of Notice
-    """
-
-    def __init__(self, sources: Sequence[Source] = (), notices: Sequence[Notice] = ()) -> None:
-        self.sources = tuple(sources)
-        self.notices = tuple(notices)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # the overloads say nothing more
-        return self.sources[index]
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def __iter__(self) -> Iterator[Source]:
-        return iter(self.sources)
-
-
-@cache
-def all_readers() -> dict[str, ModuleType]:
-    """Reader modules by format, folder formats first."""
-    names = [
-        m.name for m in pkgutil.iter_modules(__path__) if m.name[0] != "_" and m.name != "base"
-    ]
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in sorted(names)]
-    modules.sort(key=lambda m: not getattr(m, "FOLDERS", False))
-    return {m.FORMAT: m for m in modules}
-
-
-def discover(*paths: PathLike) -> Discovery:
-    """What runs there are, without reading them whole.
-
-    Parameters
-    ----------
-    *paths : str or path-like
-        Files, folders (searched through) or glob patterns.
-
-    Returns
-    -------
-    Discovery
-
-    Raises
-    ------
-    NotFound, Unreadable, NotALog
-        A path that was named explicitly leads to no run at all.
-    """
-    found: dict[tuple[Path, str], Source] = {}
-    notices: list[Notice] = []
-    for path in _expand(paths):
-        before = len(found)
-        said = len(notices)
-        for source in _look(path, notices):
-            found.setdefault((source.path.resolve(), source.key), source)
-        if len(found) == before and not _already_there(path, found):
-            raise _nothing_in(path, notices[said:])
-    return Discovery(list(found.values()), notices)
-
-
-def _expand(paths: Sequence[PathLike]) -> Iterator[Path]:
-    for path in paths:
-        text = os.fspath(path)
-        if os.path.lexists(text):
-            yield Path(text)
-            continue
-        matches = sorted(glob.glob(os.path.expanduser(text), recursive=True))
-        if not matches:
-            raise NotFound(text, "no such file or folder", "check the path")
-        yield from map(Path, matches)
-
-
-def _already_there(path: Path, found: dict[tuple[Path, str], Source]) -> bool:
-    whole = path.resolve()
-    return any(whole == p or whole in p.parents or p in whole.parents for p, _ in found)
-
-
-def _nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError:
-    if path.is_dir():
-        formats = ", ".join(all_readers())
-        found = f" ({notices[0]})" if notices else ""
-        return NotALog(path, f"no training log in this folder{found}", f"formats read: {formats}")
-    reason = explain(path, asked=True)
-    if reason.kind == "unreadable":
-        return Unreadable(path, reason.message, "check its permissions")
-    return NotALog(path, reason.message, "name a log file or a folder that holds runs")
-
-
-def _look(path: Path, notices: list[Notice]) -> Iterator[Source]:
-    if path.is_dir():
-        yield from _search(path, notices)
-        return
-    module = _claim_file(path, notices)
-    if module is not None:
-        yield from module.find(path)
-
-
-def _search(folder: Path, notices: list[Notice]) -> Iterator[Source]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
-    except OSError as error:
-        notices.append(
-            Notice("unreadable", str(folder), f"cannot be listed: {error.strerror}", None)
-        )
-        return
-    owners = [
-        m for m in all_readers().values() if getattr(m, "FOLDERS", False) and m.sniff(folder) > 0
-    ]
-    for module in owners:
-        yield from module.find(folder)
-    for entry in entries:
-        path = Path(entry.path)
-        if any(m.owns(path) for m in owners):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _PASSED_OVER:
-                yield from _search(path, notices)
-        else:
-            claimed = _claim_file(path, notices)
-            if claimed is not None:
-                yield from claimed.find(path)
-
-
-def _claim_file(path: Path, notices: list[Notice]) -> ModuleType | None:
-    """The reader that is surest of a file; None, with a notice where one is due, without any."""
-    # Opening a pipe or a device could wait for ever; a file without a byte is of no format.
-    special = path.exists() and not (path.is_file() and path.stat().st_size)
-    try:
-        sure = [(0.0 if special else m.sniff(path), m) for m in all_readers().values()]
-    except OSError as error:
-        notices.append(Notice("unreadable", str(path), f"cannot be read: {error.strerror}", None))
-        return None
-    confidence, best = max(sure, key=lambda pair: pair[0])
-    if confidence > 0:
-        return best
-    reason = explain(path, asked=False)
-    if reason.kind:
-        notices.append(reason)
-    return None
-
-
 def open_source(source: Source) -> Reader:
     """A reader at the beginning of a run."""
-    reader: Reader = all_readers()[source.format].open_source(source)
-    return reader
+    if source.parts:
+        reader: Reader = Joined([(part, _open(part)) for part in source.parts])
+    else:
+        reader = _open(source)
+    return Cleaned(reader, source.path.name)
+
+
+def _open(source: Source) -> Reader:
+    module = all_readers()[source.format]
+
+    def plain(path: Path) -> Reader:
+        reader: Reader = module.open_source(replace(source, path=path))
+        return reader
+
+    kind = wrapping(source.path)
+    return Packed(source.path, kind, plain) if kind else plain(source.path)
 
 
 def load(*paths: PathLike) -> Runs:
@@ -243,7 +117,7 @@ def _no_record(source: Source, notice: Notice) -> NotALog:
 def read(source: Source, name: str) -> Run:
     """Read one run from its beginning to its end."""
     chunk = open_source(source).poll(final=True)
-    return Run(name, str(source.path), source.format).extend(chunk)
+    return on_training_axis(Run(name, str(source.path), source.format).extend(chunk))
 
 
 def load_one(path: PathLike) -> Run:

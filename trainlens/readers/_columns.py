@@ -17,6 +17,7 @@ class Key(NamedTuple):
     name: str
     split: str | None = None
     kind: str = ""
+    unit: str = ""
 
 
 class _Part(NamedTuple):
@@ -57,6 +58,7 @@ class Columns:
                 join([p.epoch for p in held], held),
                 key.split,
                 key.kind,
+                key.unit,
             )
             for key, held in parts.items()
         )

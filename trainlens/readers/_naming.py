@@ -18,6 +18,8 @@ _GENERIC = frozenset(
     }
 )  # fmt: skip
 
+_PACKED = (".gz", ".zst", ".xz", ".bz2")
+
 
 def name_runs(sources: Sequence[Source], roots: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Names of runs, one a source, in order, all different.
@@ -54,6 +56,9 @@ def _short(source: Source, tops: Sequence[Path], siblings: Counter[Path]) -> str
     parts = list(place.relative_to(top).parts) if top else [place.name]
     if not source.path.is_dir():
         parts[-1] = _stem(parts[-1])
+    elif source.name and not source.key:
+        # A folder that is named by a hash or a date (W&B, MLflow) holds a name for people.
+        return "/".join([*parts[:-1], source.name])
     if source.key:
         own = source.name or source.key[:8]
         return "/".join([*parts, own]) if top else own
@@ -64,7 +69,7 @@ def _short(source: Source, tops: Sequence[Path], siblings: Counter[Path]) -> str
 
 
 def _stem(name: str) -> str:
-    for suffix in (".gz", ".zst", ".xz", ".jsonl", ".ndjson", ".json", ".log", ".txt", ".csv"):
+    for suffix in (*_PACKED, ".jsonl", ".ndjson", ".json", ".log", ".txt", ".csv", ".tsv", ".npz"):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
     return name

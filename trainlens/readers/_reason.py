@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from trainlens.readers._packed import content_name, has_zstd, wrapping
 from trainlens.readers.base import head
 from trainlens.run import Notice
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 # Names by which a user would expect a run; elsewhere an unclaimed file is not worth a word.
 _LOG_SUFFIXES = (".jsonl", ".ndjson", ".wandb")
+_JSON = re.compile(rb'\s*[\[{]\s*(["{\[\]}]|$)')
+_SUFFIXES = {
+    ".yaml .yml .toml .ini .cfg .conf": "holds settings, no points of a training",
+    ".pt .pth .ckpt .safetensors .h5 .onnx .pkl .bin": "is a model or checkpoint, no log",
+    ".npy .npz .mat": "holds arrays, not the evaluations of a training",
+    ".png .jpg .jpeg .svg .gif .pdf .mp4 .html": "is a picture or page, no log",
+    ".py .pyc .c .cc .cpp .cu .h .js .ts .sh .ipynb .md .rst": "is code or a document, no log",
+    ".zip .tar .tgz": "is an archive; unpack it",
+}
+"""What files of other kinds are, where nothing else is known about them."""
 
 
 def explain(path: Path, *, asked: bool) -> Notice:
@@ -28,7 +40,8 @@ def explain(path: Path, *, asked: bool) -> Notice:
         start = head(path, 4096)
     except OSError as error:
         return Notice("unreadable", str(path), f"cannot be read: {error.strerror}", None)
-    looks_like_log = "tfevents" in path.name or path.name.endswith(_LOG_SUFFIXES)
+    name = content_name(path)
+    looks_like_log = "tfevents" in name or name.endswith(_LOG_SUFFIXES)
     if start.startswith(_LFS):
         return Notice(
             "lfs-pointer",
@@ -37,14 +50,32 @@ def explain(path: Path, *, asked: bool) -> Notice:
             None,
         )
     kind, message = _content(start, path)
-    return Notice(kind if asked or looks_like_log else "", str(path), message)
+    told = asked or looks_like_log or kind == "needs-extra"
+    return Notice(kind if told else "", str(path), message)
 
 
 def _content(start: bytes, path: Path) -> tuple[str, str]:
     if not start:
         return "empty", "is empty"
+    if kind := wrapping(path):
+        if kind == "zstd" and not has_zstd():
+            return "needs-extra", "is compressed with zstd; pip install 'trainlens[zstd]' reads it"
+        return "not-a-log", f"is {kind}, but its content is no training log that trainlens reads"
     if "tfevents" in path.name:
         return "not-a-log", "is named like an event file but no intact record is in it"
+    return "not-a-log", _by_suffix(path.suffix.lower()) or _by_bytes(start)
+
+
+def _by_suffix(suffix: str) -> str:
+    return next((said for ends, said in _SUFFIXES.items() if suffix in ends.split()), "")
+
+
+def _by_bytes(start: bytes) -> str:
     if b"\0" in start:
-        return "not-a-log", "is a binary file of no format that trainlens reads"
-    return "not-a-log", "is no training log of a format that trainlens reads"
+        return "is a binary file of no format that trainlens reads"
+    if _JSON.match(start):
+        return "is JSON without records of a training (a step or an epoch, and numbers)"
+    first = start.partition(b"\n")[0]
+    if b"," in first or b"\t" in first:
+        return "is a table or text without a step or epoch and a metric that is known"
+    return "is text in which no line says at which step or epoch a number stands"

@@ -18,6 +18,8 @@ STEP_KEYS = (
     "iter",
     "_step",
     "num_updates",
+    "train_num_updates",
+    "valid_num_updates",
     "total_steps",
     "n_iter",
     "updates",
@@ -31,7 +33,7 @@ STEP_KEYS = (
 )
 """Keys that count steps, the best first. Compared in lower case."""
 
-COUNTERS = frozenset(STEP_KEYS[:8])
+COUNTERS = frozenset(STEP_KEYS[:10])
 """Step keys that are no metric even where another key counts the steps."""
 
 EPOCH_KEYS = ("epoch", "current_epoch", "epoch_id")

@@ -44,14 +44,9 @@ def sniff(path: Path) -> float:
     return 0.9 if path.name == ".aim" else 0.0
 
 
-def owns(file: Path) -> bool:
-    """Whether a file lies within a repository."""
-    return any(_is_repository(parent) for parent in file.parents)
-
-
-@lru_cache(maxsize=4096)
-def _is_repository(folder: Path) -> bool:
-    return sniff(folder) > 0
+def files(source: Source) -> list[Path]:
+    """The folder of the repository: all of it belongs to its runs."""
+    return [source.path]
 
 
 def find(path: Path) -> list[Source]:

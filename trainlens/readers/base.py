@@ -13,9 +13,11 @@ Adding a format = adding one file here that has, at module level:
 ``open_source(source) -> Reader``
     A reader positioned at the beginning.
 ``FOLDERS : bool`` (optional, default False)
-    True where `sniff` judges folders: a folder that it accepts is one source as a whole. The
-    files that it covers are those for which ``owns(file)`` is true; the rest of the folder is
-    searched on.
+    True where `sniff` judges folders as well: `find` then gives the runs of a folder.
+``files(source) -> list[Path]`` (required with `FOLDERS`)
+    Everything that belongs to a source: files, and folders that belong to it whole. The search
+    gives none of it to another reader; the rest of the folder is searched on. A source whose
+    files all belong to an earlier one is dropped (the event files of a CatBoost run).
 
 Readers never import each other and never write, lock, create or touch anything beneath the
 path of a run.
@@ -47,12 +49,20 @@ class Source:
         Which run within the path (an AIM run hash), empty where the path is the run.
     name : str
         Name proposed by the format; empty = derive it from the path.
+    split : str
+        Split of everything in it whose name does not say one (`validation/` of Keras); empty =
+        unknown.
+    parts : tuple of Source
+        Where one run was written in several places (event files and a CSV file of one Lightning
+        version), those places, the most telling first.
     """
 
     format: str
     path: Path
     key: str = ""
     name: str = ""
+    split: str = ""
+    parts: tuple[Source, ...] = ()
 
 
 class Reader(Protocol):

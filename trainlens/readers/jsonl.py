@@ -1,7 +1,9 @@
-"""JSON Lines: the native log, flat and nested records, MMEngine, detectron2, DeiT, DreamerV3.
+"""JSON: the native log, flat and nested records, arrays of records, one object of lists.
 
-One JSON object a line, or objects side by side, over several lines, or in one array. Keys that
-count steps, epochs and time place a record; all other numbers become metrics, names of nested
+One JSON object a line (also behind a time and a name, or as Python prints it), or objects side by
+side, over several lines, or in one array; or a single object with a list a metric. So read the
+logs of MMEngine, detectron2, DeiT, DreamerV3, Chainer, RLlib, fairseq and Keras. Keys that count
+steps, epochs and time place a record; all other numbers become metrics, names of nested
 objects joined with ``/``. The header of a native log becomes the configuration: its ``config``,
 and beside it ``run``, ``created`` and ``schedules``.
 """
@@ -16,12 +18,24 @@ from trainlens import schema
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound
 from trainlens.readers._damage import Damage
-from trainlens.readers._json.decode import Found, Object, decode_line, decode_lines, scan
+from trainlens.readers._json.decode import (
+    AROUND,
+    Found,
+    Object,
+    decode_line,
+    decode_lines,
+    scan,
+)
+from trainlens.readers._json.document import Document
+from trainlens.readers._json.duplicates import Duplicates
+from trainlens.readers._json.lists import confidence as of_lists
 from trainlens.readers._json.records import Records
+from trainlens.readers._json.rewritten import Rewritten
 from trainlens.readers._json.sniff import confidence, counts, goes_on, leaves, tells
 from trainlens.readers._lines import Piece, Tail
 from trainlens.readers._values import number
-from trainlens.readers.base import HEAD, Source, head
+from trainlens.readers.base import HEAD, Reader, Source, head
+from trainlens.words import plural
 
 FORMAT = "jsonl"
 
@@ -43,9 +57,14 @@ def find(path: Path) -> list[Source]:
     return [Source(FORMAT, path, name=name if isinstance(name, str) else "")]
 
 
-def open_source(source: Source) -> JsonLines:
+def open_source(source: Source) -> Reader:
     """A reader positioned at the beginning."""
-    return JsonLines(source.path)
+    try:
+        data = head(source.path)
+    except OSError:
+        data = b""  # the first poll says what is wrong
+    lists = of_lists(source.path, data, len(data) < HEAD)
+    return Document(source.path) if lists else JsonLines(source.path)
 
 
 class JsonLines:
@@ -61,6 +80,10 @@ class JsonLines:
         self._tail = Tail(path)
         self._damage = Damage(path.name)
         self._records = Records()
+        self._array = Rewritten()
+        self._duplicates = Duplicates()
+        self._around = 0
+        self._twice: set[str] = set()
         self._by_lines: bool | None = None
         self._config: dict[str, Any] = {}
         self._config_keys: set[str] = set()
@@ -96,7 +119,7 @@ class JsonLines:
         if self._records.assumed and not self._told_assumed:
             self._told_assumed = True
             self._note("assumed", self._records.assumed)
-        config, self._config = self._config, {}
+        config, self._config = {**self._records.take_settings(), **self._config}, {}
         notices, self._notices = tuple(self._notices), []
         return Chunk(self._records.take(), config, self._damage.take(final) + notices)
 
@@ -118,11 +141,20 @@ class JsonLines:
             self._note("unreadable", "the file is gone; what was read of it is kept")
 
     def _check_identity(self) -> None:
-        if self._tail.offset and self._tail.replaced():
-            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
-            self._settle_first(None)
-            self._by_lines, self._begun, self._headers, self._config_keys = None, False, 0, set()
-            self._records.restart()
+        if not self._tail.offset or not self._tail.replaced():
+            return
+        if self._by_lines is False:
+            # An array is written anew whenever it grows: its records tell what is new.
+            self._array.again()
+        else:
+            self._begin_anew("the file was replaced or cut; read anew from its beginning")
+            self._by_lines = None
+
+    def _begin_anew(self, why: str) -> None:
+        self._note("assumed", why)
+        self._settle_first(None)
+        self._begun, self._headers, self._config_keys = False, 0, set()
+        self._records.restart()
 
     def _read_lines(self, final: bool) -> None:
         for piece in self._tail.lines(final):
@@ -132,6 +164,7 @@ class JsonLines:
                 self._take_torn(piece)
             else:
                 rows = decode_lines(piece.data, piece.start, self._report)
+                self._look_for_duplicates(piece.data, rows)
                 self._take(rows, _SCHEMA in piece.data)
 
     def _read_objects(self, final: bool) -> None:
@@ -143,7 +176,10 @@ class JsonLines:
             for gap in gaps:
                 what = "a record that is not valid JSON"
                 self._damage.add("corrupt", what, piece.start, piece.start + end, gap.count(b"{"))
-            self._take(objects, True)
+            new, other = self._array.new(objects)
+            if other:
+                self._begin_anew("the file has other records than before; those are read anew")
+            self._take(new, True)
             self._tail.advance(end)
             rest = piece.data[end:].strip(b" \t\r\n\0,[]")
             if final and piece.torn:
@@ -151,6 +187,13 @@ class JsonLines:
                 if rest:
                     start = piece.start + end
                     self._torn(start, piece.end, Found([], "an unfinished record", 1))
+
+    def _look_for_duplicates(self, data: bytes, rows: list[Object]) -> None:
+        twice = [name for name in self._duplicates.look(data, rows) if name not in self._twice]
+        if twice:
+            self._twice.update(twice)
+            names = ", ".join(twice[:5]) + (f" and {len(twice) - 5} more" if len(twice) > 5 else "")
+            self._note("assumed", f"twice in the same record: {names}; the last value counts")
 
     def _take_torn(self, piece: Piece) -> None:
         if not piece.data.strip():
@@ -169,6 +212,9 @@ class JsonLines:
         self._damage.add("corrupt", what, piece.start, piece.end, 1)
 
     def _report(self, start: int, end: int, found: Found) -> None:
+        if found.damage == AROUND:
+            self._around += 1
+            return
         kind = "skipped" if found.lost == 0 else "corrupt"
         self._damage.add(kind, found.damage, start, end, found.lost)
 
@@ -234,6 +280,10 @@ class JsonLines:
             shown = ", ".join(f"{name} ({what})" for name, what in list(skipped.items())[:20])
             more = f" and {len(skipped) - 20} more" if len(skipped) > 20 else ""
             self._note("skipped", f"no numbers in: {shown}{more}")
+        if self._around:
+            self._note("skipped", f"{plural(self._around, 'line')}: {AROUND}")
+        if self._array.missing and self._by_lines is False:
+            self._note("assumed", "the file was cut; the records read before are kept")
         if not self._records.count:
             self._note("empty", "no records yet" if self._headers else "no records")
 

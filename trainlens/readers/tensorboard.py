@@ -18,10 +18,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.readers._tfevents import yaml_file
+from trainlens.readers._tfevents.copies import Copies
 from trainlens.readers._tfevents.damage import header_length
 from trainlens.readers._tfevents.fallback import Points
 from trainlens.readers._tfevents.follow import LFS_POINTER, Batch, EventFile
 from trainlens.readers._tfevents.settings import Settings
+from trainlens.readers._tfevents.yaml_file import YamlFile
 from trainlens.readers.base import Source, head
 from trainlens.run import Chunk, Column, Notice, unknown
 
@@ -56,14 +59,18 @@ def sniff(path: Path) -> float:
     return best
 
 
-def owns(file: Path) -> bool:
-    """Whether `file` is an event file.
+def files(source: Source) -> list[Path]:
+    """The event files of a run, and the settings beside them.
 
     Parameters
     ----------
-    file : Path
+    source : Source
     """
-    return _confidence(file) > 0
+    if not source.path.is_dir():
+        return [source.path]
+    found = [path for path in event_files(source.path) if _confidence(path) > 0]
+    settings = source.path / yaml_file.NAME
+    return [*found, settings] if settings.is_file() else found
 
 
 def find(path: Path) -> list[Source]:
@@ -137,7 +144,7 @@ class TensorBoardReader:
     """Reads the event files of a run; `poll` again for what was added since.
 
     All files are followed: several live writers in one folder are normal, and any of them may
-    grow again.
+    grow again. What two files share at their beginning, because one was copied, is read once.
 
     Parameters
     ----------
@@ -149,6 +156,9 @@ class TensorBoardReader:
         self.path = path
         self._settings = Settings()
         self._files: dict[Path, EventFile] = {}
+        self._copies = Copies()
+        self._told: set[Path] = set()
+        self._yaml = YamlFile(path / yaml_file.NAME)
         self._missing = False
 
     def poll(self, final: bool = False) -> Chunk:
@@ -164,16 +174,42 @@ class TensorBoardReader:
         except OSError as error:
             return self._no_folder(error)
         self._follow_renames(names)
-        batches = [self._file(name).poll(final) for name in names if self._wanted(name)]
-        config = {}
+        names = [name for name in names if self._wanted(name)]
+        found = {}
+        for group in self._copies.groups(names):
+            for name in group:
+                found[name] = self._poll(name, group, final)
+        batches = [found[name] for name in names]
+        config, notices = self._yaml.poll(final)
         for batch in batches:
             config.update(batch.config)
-        notices = tuple(notice for batch in batches for notice in batch.notices)
-        return Chunk(tuple(_columns(batches)), config, notices)
+            notices += batch.notices
+        return Chunk(tuple(_columns(batches)), config, tuple(notices))
+
+    def _poll(self, name: Path, group: list[Path], final: bool) -> Batch:
+        """Poll a file but for what it shares with others of its group, the longest first."""
+        file, rest = self._file(name), [other for other in group if other != name]
+        if not rest:
+            return file.poll(final)
+        others = rest if name == group[0] else group[:1]
+        shared = {other: self._common(name, other, group[0]) for other in others}
+        done = max(min(size, self._file(other).position) for other, size in shared.items())
+        file.pass_over(done)
+        repeats = 0 if name == group[0] else shared[group[0]]
+        whole = repeats == self._copies.size(name)
+        batch = Batch() if whole else file.poll(final)
+        if repeats and name not in self._told:
+            self._told.add(name)
+            text = f"it begins like {group[0].name}: a copy; what both hold was read once"
+            batch.notices.append(Notice("assumed", name.name, text))
+        return batch
+
+    def _common(self, name: Path, other: Path, longest: Path) -> int:
+        return self._copies.shared(other if name == longest else name, longest)
 
     def _wanted(self, path: Path) -> bool:
         # A file that was begun but has no bytes yet is looked at again; foreign files are not ours.
-        return path in self._files or path == self.path or owns(path)
+        return path in self._files or path == self.path or _confidence(path) > 0
 
     def _file(self, path: Path) -> EventFile:
         if path not in self._files:
@@ -184,7 +220,7 @@ class TensorBoardReader:
         """A file that was renamed (rotated) since the last poll keeps its place."""
         for path in names:
             old = None if path in self._files else self._old_name(path)
-            if old:
+            if old and self._files[old].continues_in(path):
                 self._files[path] = self._files.pop(old)
                 self._files[path].path = path
 

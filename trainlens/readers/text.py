@@ -1,35 +1,32 @@
-"""Text logs: lines with ``key=value``, ``key: value`` or ``loss 2.3`` and a step or an epoch.
+"""Text logs: what a training prints, in lines, progress bars and tables.
 
 Deliberately careful: a number becomes a point only where the line says which step or epoch it
 belongs to, or where a line of hardly anything but known metrics follows such a line. Planned
 totals (``3000/100000``, ``Epoch 3/10``) become ``planned_steps`` and ``planned_epochs`` of the
-configuration.
+configuration; simple ``name: value`` lines before the first record become its settings.
+
+Known dialects: ``key=value`` and ``key: value``, progress bars of tqdm, Keras and rich,
+Hugging Face, fairseq, timm, detectron2, MMEngine, Megatron, torchtitan, nnU-Net, XGBoost,
+LightGBM, scikit-learn, Caffe, boxes of reinforcement learning, columns under a heading, and
+files of two columns, a step and a number.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound
-from trainlens.readers._columns import Columns, Key
+from trainlens.readers._columns import Columns
 from trainlens.readers._damage import Damage
-from trainlens.readers._json.axes import StepCounter
-from trainlens.readers._lines import Piece, Tail
-from trainlens.readers._text.line import Line, clean, parse
-from trainlens.readers._text.place import Place
-from trainlens.readers._text.sniff import confidence, ends, two_columns
+from trainlens.readers._lines import Tail
+from trainlens.readers._text.block import Block
+from trainlens.readers._text.follow import Follower
+from trainlens.readers._text.sniff import confidence, ends
 from trainlens.readers.base import Source
-from trainlens.roles import parse_name
 
 FORMAT = "text"
-
-_OPEN = re.compile(rb"[\d.](?:[eE][+-]?)?\s*$")
 
 
 def sniff(path: Path) -> float:
@@ -59,14 +56,12 @@ class TextLog:
         self._path = path
         self._tail = Tail(path)
         self._damage = Damage(path.name)
-        self._place = Place()
-        self._counter = StepCounter()
-        self._two_columns: bool | None = None
-        self._planned: dict[str, Any] = {}
+        self._follower = Follower(path, self._damage)
         self._points = 0
+        self._config: dict[str, Any] = {}
         self._notices: list[Notice] = []
         self._told: set[str] = set()
-        self._decimals: dict[str, int | None] = {}
+        self._broken = False
 
     def poll(self, final: bool = False) -> Chunk:
         """Everything that is new since the last poll.
@@ -76,116 +71,100 @@ class TextLog:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        columns = Columns()
-        before = dict(self._planned)
+        columns: tuple[Columns, ...] = ()
         try:
-            self._read(final, columns)
+            columns = self._read(final)
         except NotFound:
             if not self._tail.offset:
                 raise
             self._note("unreadable", "the file is gone; what was read of it is kept")
-        if self._counter.assumed:
-            self._note("assumed", self._counter.assumed)
-        if final and not self._points:
-            self._note("empty", "no line with a step and a number")
-        new = {k: v for k, v in self._planned.items() if before.get(k) != v}
+        found = sum((c.take() for c in columns), ())
+        self._points += sum(len(c.value) for c in found)
+        self._observe(final)
+        config = {**self._follower.settings.found, **self._follower.planned}
+        new = {k: v for k, v in config.items() if k not in self._config or self._config[k] != v}
+        self._config.update(new)
         notices, self._notices = tuple(self._notices), []
-        return Chunk(columns.take(), new, self._damage.take(final) + notices)
+        return Chunk(found, new, self._damage.take(final) + notices)
 
-    def _read(self, final: bool, columns: Columns) -> None:
+    def _read(self, final: bool) -> tuple[Columns, ...]:
+        before: tuple[Columns, ...] = ()
         if not final and not self._tail.changed():
-            return
+            return before
         if self._tail.offset and self._tail.replaced():
-            self._told.discard("assumed")
+            self._told.clear()
             self._note("assumed", "the file was replaced or cut; read anew from its beginning")
-            self._place, self._counter, self._two_columns = Place(), StepCounter(), None
-        for piece in self._tail.lines(final):
+            before = (self._follower.points.take(),)
+            self._follower, self._broken = Follower(self._path, self._damage), False
+        self._pieces(final)
+        if final:
+            self._follower.finish()
+        return (*before, self._follower.points.take())
+
+    def _pieces(self, final: bool) -> None:
+        """Read all complete lines; a carriage return ends a line as well."""
+        for piece in self._tail.objects():
             if piece.oversize:
                 what = "a line too long to be a record, passed over"
                 self._damage.add("corrupt", what, piece.start, piece.end, 1)
+                self._broken = True
                 continue
-            self._store(self._lines(piece), columns)
+            data = piece.data
+            cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+            self._zeros(piece.start, data[:cut] if cut or not final else data)
+            if cut:
+                self._follower.read(Block(piece.start, self._after_break(data[:cut])))
+                self._tail.advance(cut)
+            elif final and piece.torn:
+                if not self._broken:
+                    self._follower.read_torn(Block(piece.start, data))
+                self._tail.advance(len(data))
 
-    def _lines(self, piece: Piece) -> list[Line]:
-        """The lines of a piece that hold points, with step, epoch and split completed."""
-        found = []
-        for raw in piece.data.split(b"\n"):
-            text = clean(raw)
-            if not text.strip():
-                continue
-            if self._two_columns is None:
-                self._two_columns = two_columns(text) is not None
-            line = two_columns(text) if self._two_columns else parse(text)
-            if line is None:
-                continue
-            if piece.torn and not self._trust(line, raw, piece):
-                continue
-            self._plan(line)
-            if self._place.complete(line):
-                found.append(line)
-                for (name, _), text in zip(line.pairs, line.texts, strict=False):
-                    places = _decimals(text)
-                    if self._decimals.setdefault(name, places) != places:
-                        self._decimals[name] = None
-        return found
+    def _zeros(self, start: int, data: bytes) -> None:
+        """Name the lines with zero bytes: what a machine that crashed leaves."""
+        at, done = data.find(b"\0"), 0
+        while at >= 0:
+            begin = max(done, data.rfind(b"\n", done, at) + 1, data.rfind(b"\r", done, at) + 1)
+            done = min(e for e in (data.find(b"\n", at), len(data)) if e >= 0)
+            what = "zero bytes in a line; what stands around them was read"
+            self._damage.add("corrupt", what, start + begin, start + done, None)
+            at = data.find(b"\0", done)
 
-    def _plan(self, line: Line) -> None:
-        if not self._two_columns and (steps := self._place.planned(line)):
-            self._planned["planned_steps"] = steps
-        if line.epochs:
-            self._planned["planned_epochs"] = line.epochs
+    def _after_break(self, data: bytes) -> bytes:
+        """Without the rest of a line of which the beginning was passed over."""
+        if not self._broken:
+            return data
+        self._broken = False
+        ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0]
+        # Blanks keep the places of what follows.
+        return b" " * min(ends) + data[min(ends) :]
 
-    def _trust(self, line: Line, raw: bytes, piece: Piece) -> bool:
-        """Whether a last line without an end is worth reading, without its last number.
+    def _observe(self, final: bool) -> None:
+        """What the whole log is told about once."""
+        follower = self._follower
+        if follower.counter.assumed:
+            self._note("assumed", follower.counter.assumed)
+        if follower.nameless:
+            self._note(
+                "assumed", f"two columns without names, read as step and {follower.nameless}"
+            )
+        if follower.conflicts:
+            what = "holds conflict markers of git; both sides are read, in their order"
+            self._note("assumed", what)
+        if follower.ranks.left_out:
+            what = "several processes write into it; each metric is read of the first that tells it"
+            self._note("assumed", f"{what} ({follower.ranks.told})")
+        if final and follower.ranks.left_out:
+            what = "values of other processes were left out"
+            self._note("skipped", what, follower.ranks.left_out)
+        if final and follower.points.crowded:
+            what = "more than 5000 different names; what comes after them was left out"
+            self._note("skipped", what, follower.points.crowded)
+        if final and not self._points:
+            self._note("empty", "no line with a step and a number")
 
-        ``loss=0.12`` may be the beginning of ``loss=0.125``: the last number counts only where
-        that metric has had the same number of decimals all along.
-        """
-        if not _OPEN.search(raw):
-            return True
-        if line.open_end and line.texts:
-            known = self._decimals.get(line.pairs[-1][0])
-            if known and known == _decimals(line.texts[-1]):
-                return True
-            del line.pairs[-1], line.texts[-1]
-        else:
-            line.pairs.clear()
-        what = "the last line has no end; its last number was left out"
-        self._damage.add("torn-tail", what, piece.start, piece.end, 1)
-        return bool(line.pairs)
-
-    def _store(self, lines: list[Line], columns: Columns) -> None:
-        if not lines:
-            return
-        known = np.array([line.step is not None for line in lines], bool)
-        epoch = np.array([math.nan if x.epoch is None else x.epoch for x in lines], np.float64)
-        wall = np.array(
-            [math.nan if x.wall_time is None else x.wall_time for x in lines], np.float64
-        )
-        step = np.array([line.step or 0 for line in lines], np.int64)
-        step = self._counter(step, known, None if np.isnan(epoch).all() else epoch)
-        places: dict[Key, tuple[list[int], list[float]]] = {}
-        for i, line in enumerate(lines):
-            for name, value in line.pairs:
-                at, values = places.setdefault(Key(name, _split_of(name, line.split)), ([], []))
-                at.append(i)
-                values.append(value)
-        for key, (at, values) in places.items():
-            self._points += len(at)
-            columns.add(key, step[at], np.array(values, np.float64), wall[at], epoch[at])
-
-    def _note(self, kind: str, message: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._notices.append(Notice(kind, self._path.name, message))
-
-
-def _split_of(name: str, split: str | None) -> str | None:
-    # A name that says its split itself is believed.
-    return None if parse_name(name)[1] else split
-
-
-def _decimals(text: str) -> int | None:
-    """Digits behind the point of a plain number; None for other notations."""
-    whole, point, digits = text.partition(".")
-    return len(digits) if point and digits.isdigit() and whole.lstrip("+-").isdigit() else None
+    def _note(self, kind: str, message: str, lost: int = 0) -> None:
+        key = message.split("(")[0]
+        if key not in self._told:
+            self._told.add(key)
+            self._notices.append(Notice(kind, self._path.name, message, lost))

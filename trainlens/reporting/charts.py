@@ -188,11 +188,12 @@ def _chart(
     lines = tuple(
         _line(run, s, e, edges, windows.get((run, s.metric, s.split), [])) for run, s, e in ordered
     )
-    role = panel.series[0][1].role
+    first = panel.series[0][1]
+    role = first.role
     return Chart(
         key,
         panel.metric,
-        role.unit,
+        first.unit,
         role.direction,
         role.name,
         _GROUPS[_group(role)][0],

@@ -219,7 +219,7 @@ def _standing(series: Series | None) -> Standing | None:
     return Standing(
         series.metric,
         series.split,
-        series.role.unit,
+        series.unit,
         series.role.direction,
         float(held.value[at]),
         int(held.step[at]),

@@ -84,6 +84,29 @@ class Fields:
         """Whether each split counts steps of its own: a mode, an iteration, no step."""
         return {"mode", "iter"} <= self._names.keys() and "step" not in self._names
 
+    def has(self, key: str) -> bool:
+        """Whether any record has this key."""
+        return key in self._names
+
+    def holds(self, key: str) -> Flags:
+        """Which records have a key that is still there, shape (n,)."""
+        found = np.zeros(self._n, bool)
+        for _, name in self._present((key,)):
+            found[self._cells[name].in_order()[0]] = True
+        return found
+
+    def agree(self, one: str, other: str) -> Flags:
+        """Which records have the same whole number under both keys, shape (n,)."""
+        values = []
+        for key in (one, other):
+            column = np.full(self._n, -LARGEST, np.int64)
+            for _, name in self._present((key,)):
+                at, value, good = _whole_numbers(self._cells[name])
+                column[at[good]] = value[good]
+            values.append(column)
+        same: Flags = (values[0] == values[1]) & (values[0] != -LARGEST)
+        return same
+
     def step(self) -> tuple[Ints, Flags]:
         """Steps, shape (n,), and where there is one."""
         step, known = np.zeros(self._n, np.int64), np.zeros(self._n, bool)

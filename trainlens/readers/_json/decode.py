@@ -14,12 +14,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from trainlens.readers._json.python import as_json, is_python, parse_python
 from trainlens.readers._values import STEP_KEYS
 
 Object = dict[str, Any]
 
+AROUND = "text around a record, which was kept"
+"""What is said of a line that holds more than its record."""
+
 _TOKENS = (b"NaN", b"Infinity", b"-Infinity")
 _LOOSE = re.compile(rb"([:\[,]\s*)([+-]?(?:nan|inf(?:inity)?))(?=\s*[,}\]])", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _OPENING = re.compile(r'\{\s*"')
 _BETWEEN = b" \t\r\n\0,[]"
 _TEXT = bytes([9, 10, 13, 27, *range(32, 127), *range(128, 256)])
@@ -90,6 +95,8 @@ def _decode_clean(data: bytes) -> list[Object] | None:
     # Every line break stands between two objects, so the lines form one array.
     if data[:1] != b"{" or data.count(b"}\n{") != breaks:
         return None
+    if is_python(data):
+        data = as_json(data) or data
     try:
         rows = orjson.loads(b"[" + quote_non_finite(data.replace(b"}\n{", b"},{")) + b"]")
     except orjson.JSONDecodeError:
@@ -127,6 +134,16 @@ def _recover(line: bytes) -> Found:
     body = line.strip(_PADDING).removeprefix(_BOM)
     if not body:
         return Found([], "a stretch of zero bytes", None)
+    if is_python(body):
+        converted = as_json(body)
+        if converted is not None:
+            return decode_line(converted) if converted != body else _recover_json(line, body)
+        if (value := parse_python(body)) is not None:
+            return Found([value], "", 0)
+    return _recover_json(line, body)
+
+
+def _recover_json(line: bytes, body: bytes) -> Found:
     if b"{" not in body and b'":' not in body:
         return _foreign(body)
     objects, around = _objects_and_rest(body)
@@ -134,12 +151,21 @@ def _recover(line: bytes) -> Found:
         objects, around = _objects_and_rest(loose)
     if objects and not around:
         zeros = "zero bytes around a record, which was kept"
-        return Found(objects, zeros if b"\0" in line else "", 0)
+        return Found(objects, zeros if b"\0" in line else _odd_bytes(body), 0)
     if objects and b"{" not in around and b'"' not in around:
-        return Found(objects, "text around a record, which was kept", 0)
+        return Found(objects, AROUND, 0)
     if objects:
         return Found(objects, "a torn record, glued to records that were kept", 1)
     return Found([], "a record that is not valid JSON", 1)
+
+
+def _odd_bytes(body: bytes) -> str:
+    """What is said of a record that is only readable where bytes are let pass."""
+    try:
+        clean = not _CONTROL.search(body.decode())
+    except UnicodeDecodeError:
+        clean = False
+    return "" if clean else "a record with bytes that are no text, kept as it can be read"
 
 
 def _objects_and_rest(body: bytes) -> tuple[list[Object], bytes]:
@@ -197,7 +223,12 @@ def scan(data: bytes, array: bool = False) -> Scan:
         if (
             stop > 0
             and (value := _load(data[first:stop])) is not None
-            and (not gap or _is_record(value, data[:first], data[stop:], inner))
+            and (
+                not gap
+                or _is_record(
+                    value, data[max(0, first - 80) : first], data[stop : stop + 80], inner
+                )
+            )
         ):
             objects.append(value)
             gaps += [gap] if gap else []

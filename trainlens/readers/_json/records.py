@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainlens.chunk import Column, Floats, Ints
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._json.axes import Axes, Fields, StepCounter
 from trainlens.readers._json.epoch_steps import EpochSteps
-from trainlens.readers._json.rows import Cells, Name, Numbers, numbers, transpose
+from trainlens.readers._json.evaluations import Evaluations
+from trainlens.readers._json.rows import Cells, Name, Numbers, is_percent, numbers, transpose
+from trainlens.readers._json.settings import take_media, take_settings
 
 Object = dict[str, Any]
 _QUIET = frozenset({Name("", "anomalies"), Name("", "schema")})
@@ -22,13 +25,23 @@ class Records:
     """Turns batches of records into columns.
 
     What it finds depends on the records and their order alone, not on the batches.
+
+    Parameters
+    ----------
+    whole_run : bool
+        Steps count over the whole run, by the format itself: never within an epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, whole_run: bool = False) -> None:
         self.native = False
+        self._whole_run = whole_run
         self._columns = Columns()
         self._steps = StepCounter()
         self._within = EpochSteps()
+        self._evaluations = Evaluations()
+        self._settings: dict[str, Any] = {}
+        self._settings_of: set[str] = set()
+        self._units: dict[Name, str] = {}
         self._count = 0
         self._sections: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
@@ -54,11 +67,17 @@ class Records:
         """Columns of the records since the last call."""
         return self._columns.take()
 
+    def take_settings(self) -> dict[str, Any]:
+        """Configuration that stood in the records since the last call."""
+        settings, self._settings = self._settings, {}
+        return settings
+
     def restart(self) -> None:
         """Another training begins: its steps do not continue those before."""
         self._count += self._steps.rows
         self._steps = StepCounter()
         self._within = EpochSteps()
+        self._evaluations = Evaluations()
         self._sections = {}
         self.native = False
 
@@ -67,7 +86,9 @@ class Records:
         if not rows:
             return
         cells = transpose(rows, self.native)
+        self._set_aside(cells, rows)
         fields = Fields(cells, len(rows))
+        by_epoch = self._evaluations.find(fields)
         epoch = fields.epoch()
         aside = fields.counts_aside
         labels, code = fields.split()
@@ -76,8 +97,30 @@ class Records:
         if aside:
             # A validation of MMCV 1.x counts its own batches.
             known &= training
-        step = self._within(step, known & training, epoch)
-        axes = Axes(self._steps(step, known, epoch), fields.wall_time(), epoch)
+        if not self._whole_run:
+            step = self._within(step, known & training, epoch)
+        if by_epoch is not None:
+            step, epoch, found = self._evaluations(step, epoch, by_epoch)
+            labels, code = _label(labels, code, found, "val")
+        self._put_all(
+            cells, Axes(self._steps(step, known, epoch), fields.wall_time(), epoch), labels, code
+        )
+
+    def _set_aside(self, cells: dict[Name, Cells], rows: Sequence[Object]) -> None:
+        for key, value in take_settings(cells, rows).items():
+            if key not in self._settings_of:
+                self._settings_of.add(key)
+                self._settings[key] = value
+        for name, kind in take_media(cells).items():
+            self._skipped.setdefault(_printable(name), kind)
+
+    def _put_all(
+        self,
+        cells: dict[Name, Cells],
+        axes: Axes,
+        labels: list[str | None],
+        code: NDArray[np.intp],
+    ) -> None:
         for name, held in cells.items():
             found = self._numbers(name, held)
             if len(labels) == 1:
@@ -89,12 +132,16 @@ class Records:
 
     def _numbers(self, name: Name, cells: Cells) -> Numbers:
         found = numbers(cells)
+        if name not in self._units and len(found.at):
+            # The first number decides, so that all of them stay one column.
+            self._units[name] = "%" if is_percent(cells, int(found.at[0])) else ""
         if found.other and name not in _QUIET:
             self._skipped.setdefault(_printable(name.name), found.other)
         return found
 
     def _key(self, name: Name, split: str | None) -> Key:
-        return Key(self._name(name), split, "loss" if name.section == "losses" else "")
+        kind = "loss" if name.section == "losses" else ""
+        return Key(self._name(name), split, kind, self._units.get(name, ""))
 
     def _name(self, name: Name) -> str:
         # Without its section, unless another section had that name first.
@@ -116,6 +163,17 @@ class Records:
         for earlier in self._flags.pop(key, ()):
             self._columns.add(key, *earlier)
         self._columns.add(key, *points)
+
+
+def _label(
+    labels: list[str | None], code: NDArray[np.intp], rows: NDArray[np.bool_], label: str
+) -> tuple[list[str | None], NDArray[np.intp]]:
+    """Labels and their numbers, with `label` for those of `rows` that have none."""
+    rows = rows & (code == 0)
+    if not rows.any():
+        return labels, code
+    labels = labels if label in labels else [*labels, label]
+    return labels, np.where(rows, labels.index(label), code)
 
 
 def _printable(name: str) -> str:

@@ -196,6 +196,15 @@ def numbers(cells: Cells) -> Numbers:
     return Numbers(index[keep], value, boolean, other)
 
 
+def is_percent(cells: Cells, record: int) -> bool:
+    """Whether the value of a record is a text such as ``"71.5%"``."""
+    if str not in cells.types:
+        return False
+    at, values = cells.in_order()
+    value = values[int(np.searchsorted(at, record))]
+    return isinstance(value, str) and value.rstrip().endswith("%")
+
+
 def _word(value: Any) -> str:
     if isinstance(value, str):
         return "text"

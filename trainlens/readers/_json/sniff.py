@@ -10,6 +10,8 @@ import orjson
 
 from trainlens import schema
 from trainlens.readers._json.decode import Object, decode_line, scan
+from trainlens.readers._json.lists import confidence as of_lists
+from trainlens.readers._json.python import is_python
 from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, TIME_KEYS, number
 from trainlens.roles import parse_name, role_of
 
@@ -34,6 +36,8 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     body = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
     if body[:1] == b"[":
         return _of_array(body)
+    if sure := of_lists(path, data, whole):
+        return sure
     if goes_on(body.partition(b"\n")[0]):
         return _of_pretty(body)
     lines = [line for line in body.split(b"\n") if line.strip(b" \t\r\0")]
@@ -42,6 +46,11 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     rows: list[Object] = []
     for line in lines[:_LOOK_AT]:
         rows += decode_line(line).objects if line.lstrip(b" \t\0")[:1] == b"{" else []
+    if not rows and b'{"' in body:
+        return _of_tails(lines[:_LOOK_AT])
+    printed = any(is_python(line.lstrip()) for line in lines[:_LOOK_AT])
+    if printed and len(rows) * 4 < min(len(lines), _LOOK_AT) * 3:
+        return 0.0  # a text that holds some of them
     # A header further down may stand in a text about logs; then the share of records decides.
     if rows and body[:1] == b"{" and schema.is_header(rows[0]):
         return 0.95
@@ -80,6 +89,14 @@ def tells(row: Mapping[str, Any], roles: Set[str] = _TELLING) -> bool:
         for name, value in leaves(row)
         if number(value) is not None
     )
+
+
+def _of_tails(lines: list[bytes]) -> float:
+    """Records behind a time and a name, as fairseq writes them."""
+    ends = [line for line in lines if line.rstrip().endswith(b"}") and b'{"' in line]
+    rows = [row for line in ends for row in decode_line(line).objects]
+    good = [row for row in rows if counts(row) and tells(row)]
+    return 0.6 if len(good) > 1 and len(good) * 5 >= len(lines) else 0.0
 
 
 def _metrics(row: Object) -> int:
@@ -125,7 +142,10 @@ def _of_array(body: bytes) -> float:
         whole = scan(body, array=True).objects
     rows = [row for row in whole if isinstance(row, dict)][:_LOOK_AT]
     good = [row for row in rows if counts(row) and _metrics(row)]
-    return 0.8 if rows and len(good) * 2 >= len(rows) and any(map(tells, good)) else 0.0
+    if rows and len(good) * 2 >= len(rows) and any(map(tells, good)):
+        return 0.8
+    bare = [row for row in rows if tells(row, {"loss"})]
+    return 0.6 if len(bare) > 1 and len(bare) * 2 >= len(rows) and not _wordy(bare) else 0.0
 
 
 def _of_pretty(body: bytes) -> float:

@@ -1,68 +1,58 @@
-"""What one line of a text log says: where training stands, and numbers with their names."""
+"""What one line of a text log says, and what surrounds it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-
-from trainlens.readers._values import known_split, number, unix_seconds
-from trainlens.roles import SPLITS, parse_name, role_of
+from typing import NamedTuple
 
 LONGEST = 1 << 14
 """Characters of a line that are looked at."""
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_DATE = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-_CLOCK = re.compile(r"\[?(?:\d\d[-/]\d\d[ T])?\d?\d:\d\d:\d\d(?:[.,]\d+)?\]?")
-_BAR = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,9})?%\s?\|[^|]{0,500}\|")
+GAP = "\ufffd"
+"""Stands for bytes that are no text: no name and no number touches it."""
 
-_OF = r"(\d{1,15})(?:\s*/\s*(\d{1,15}))?"
-_STEP = re.compile(
-    r"(?<![\w/])(?:global[_ ]?step|train[_ ]?step|steps?|iter(?:ation)?s?|num_updates|updates?)"
-    r"['\"]?\s*[:=#]?\s*[\[(]?\s*" + _OF + r"(?![\w.]*\d)(?!\.\d)\s*[\])]?",
-    re.IGNORECASE,
-)
-_EPOCH = re.compile(
-    r"(?<![\w/])epochs?['\"]?(?:\((\w+)\))?\s*[:=#]?\s*[\[(]?\s*(\d{1,9}(?:\.\d+)?)"
-    r"(?:\s*/\s*(\d{1,9}))?(?!\d)\s*[\])]?(?:\s*\[\s*(\d{1,15})\s*/\s*(\d{1,15})\s*\])?",
-    re.IGNORECASE,
-)
-_FRACTION = re.compile(
-    r"(?:^[^\w.+-]*|\|\s*|(?<!\w)batch(?:es)?\s*[:=#]?\s*\[?|(?<=[:\]])\s*\[\s*)"
-    r"(\d{1,15})\s*/\s*(\d{1,15})(?![\w./]*\d)\s*\]?",
-    re.IGNORECASE,
-)
-_SPLIT = re.compile(
-    r"(?:^|[\[(|\s])(" + "|".join(sorted(SPLITS, key=len, reverse=True)) + r")"
-    r"(?:[\])]|\s*:(?=[\s|])|\s*\||\s+-|\s+(?=epoch|step|iter|\|))",
-    re.IGNORECASE,
-)
-_VALUE = (
-    r"[+-]?(?:\d{1,3}(?:,\d{3}){1,6}(?:\.\d{1,40})?(?![\d,])"
-    r"|(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:e[+-]?\d{1,6})?|nan|inf(?:inity)?)"
-)
-_UNIT = r"\s?%|\s?(?:ms|mm|cm|s|sec|[kmg](?:i?b)?|[a-z]{1,8}/[a-z]{1,8})"
-_WORD = r"[A-Za-z_][\w/.@-]{0,63}(?: ?\([\w/%]{1,8}\))?"
-_PAIR = re.compile(
-    rf"(?<![\w.])({_WORD}(?: {{1,3}}{_WORD}){{0,4}})['\"]?(\s*[=:]\s*|\s+)['\"]?"
-    rf"({_VALUE})((?:{_UNIT})?)(?![\w:/]|[.,-]\d)",
-    re.IGNORECASE,
-)
-_NO_METRIC = re.compile(
-    r"^(eta|elapsed|epochs?|steps?|iter(ation)?s?|took|line|port|pid|rank|version|seed|in|at|for"
-    r"|to|of|and|the|from|with|python|size|total_params|num_params"
-    r"|.*\.(py|c|cc|cpp|cu|h|rs|go|js))$",
-    re.IGNORECASE,
-)
-_WORTH = re.compile(r"\d|nan\b", re.IGNORECASE)
-_FOREIGN = ":::ML"
-"""MLPerf events: a format of its own."""
+MASK = "|"
+"""Covers what has been understood, so that places in the line stay where they are."""
 
-_PLAIN = frozenset({"other", "progress", "epoch", "system"})
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-9;?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])"
+)
+_CONTROL = re.compile(r"[\x00-\x07\x0b-\x0c\x0e-\x1f\x7f]")
 
 
-@dataclass
+class Pair(NamedTuple):
+    """A name and its number.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in the line.
+    value : float
+    text : str
+        The number as it stands.
+    unit : str
+        ``"%"``, ``"ms"``, ``"GiB"``; empty where none stands behind the number.
+    split : str or None
+        What stands before the pair, where a line tells of several splits.
+    """
+
+    name: str
+    value: float
+    text: str = ""
+    unit: str = ""
+    split: str | None = None
+
+
+class Mark(NamedTuple):
+    """Where something stands in a line: `role` names a field of `Line`, ``pair`` or ``name``."""
+
+    start: int
+    end: int
+    role: str
+
+
+@dataclass(slots=True)
 class Line:
     """What was found in a line.
 
@@ -76,16 +66,26 @@ class Line:
     wall_time : float or None
         Unix seconds.
     split : str or None
-    pairs : list of (str, float)
-        Names as they stand, and values.
+    rank : str
+        Process that wrote the line; empty where it does not say.
+    pairs : list of Pair
     telling : bool
         Some name is known to be about training.
     filled : bool
         Hardly anything stands in the line but pairs.
-    texts : list of str
-        The values of `pairs` as they stand.
+    bar : str
+        Label and total of a progress bar; empty for other lines.
     open_end : bool
         The line ends with the last digit of the last value.
+    damaged : bool
+        Some of its bytes are no text.
+    clash : bool
+        Two lines seem to have been written into each other.
+    doubtful : int
+        Names that were left out because the line gives them two values.
+    fixed : bool
+        Lines that differ in their numbers only mean the same: `marks` tells all.
+    marks : list of Mark
     """
 
     step: int | None = None
@@ -94,11 +94,17 @@ class Line:
     epochs: int | None = None
     wall_time: float | None = None
     split: str | None = None
-    pairs: list[tuple[str, float]] = field(default_factory=list)
+    rank: str = ""
+    pairs: list[Pair] = field(default_factory=list)
     telling: bool = False
     filled: bool = False
-    texts: list[str] = field(default_factory=list)
+    bar: str = ""
     open_end: bool = False
+    damaged: bool = False
+    clash: bool = False
+    doubtful: int = 0
+    fixed: bool = True
+    marks: list[Mark] = field(default_factory=list)
 
     @property
     def placed(self) -> bool:
@@ -106,100 +112,22 @@ class Line:
         return self.step is not None or self.epoch is not None
 
 
-def clean(raw: bytes) -> str:
-    """A line without colours and control characters; of a progress bar its last state."""
-    text = raw.decode("utf-8", "replace").rstrip("\r\n")
-    if "\r" in text or "\b" in text:
-        states = [s for s in re.split(r"[\r\b]+", text) if s.strip()]
-        text = states[-1] if states else ""
+def decode(data: bytes) -> str:
+    """Text without colours; every state of a progress bar on a line of its own.
+
+    Bytes that are no text become `GAP`. Line breaks keep their number, so that a line can be
+    found again: states of a bar are divided by a carriage return.
+    """
+    text = data.decode("utf-8", "replace")
     if "\x1b" in text:
         text = _ESCAPE.sub("", text)
-    return _CONTROL.sub(" ", text[:LONGEST])
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if "\b" in text:
+        text = re.sub(r"\x08+", "\r", text)
+    return _CONTROL.sub(GAP, text)
 
 
-def parse(text: str) -> Line | None:
-    """What a cleaned line says; None where it says nothing about training."""
-    # Most lines of most files end here.
-    if not _WORTH.search(text) or _FOREIGN in text:
-        return None
-    line = Line()
-    text = _take_date(text, line)
-    text = _BAR.sub(" | ", text)
-    text = _take_place(text, line)
-    text = _take_split(text, line)
-    _take_pairs(text, line)
-    return line if line.placed or line.pairs else None
-
-
-def _take_date(text: str, line: Line) -> str:
-    found = _DATE.search(text, 0, 120)
-    if found:
-        line.wall_time = unix_seconds(found.group())
-        return text[: found.start()] + " | " + text[found.end() :]
-    return _CLOCK.sub(" | ", text, count=1) if _CLOCK.match(text.lstrip()[:24]) else text
-
-
-def _take_place(text: str, line: Line) -> str:
-    """Read step and epoch; what named them becomes a bar, so that no name reaches across."""
-    if found := _EPOCH.search(text):
-        split, epoch, epochs, step, steps = found.groups()
-        line.epoch = float(epoch)
-        line.epochs = int(epochs) if epochs else None
-        line.step, line.steps = (int(step), int(steps)) if step else (None, None)
-        line.split = known_split(split) if split else None
-        text = _cut(text, found)
-    for pattern in (_STEP, _FRACTION):
-        if line.step is None and (found := pattern.search(text)):
-            step, steps = found.groups()
-            line.step, line.steps = int(step), int(steps) if steps else None
-            text = _cut(text, found)
-    return text
-
-
-def _take_split(text: str, line: Line) -> str:
-    found = _SPLIT.search(text)
-    if not found:
-        return text
-    line.split = line.split or known_split(found.group(1))
-    return _cut(text, found)
-
-
-def _cut(text: str, found: re.Match[str]) -> str:
-    return text[: found.start()] + " | " + text[found.end() :]
-
-
-def _take_pairs(text: str, line: Line) -> None:
-    rest = []
-    at = 0
-    for found in _PAIR.finditer(text):
-        name, separator, value, _ = found.groups()
-        named = separator.strip() != ""
-        name = " ".join(name.split()) if named else _tail(name)
-        telling = _is_telling(parse_name(name)[0])
-        if not (named or telling) or not name or _NO_METRIC.match(name):
-            continue
-        parsed = number(value.replace(",", ""))
-        if parsed is None:
-            continue
-        line.pairs.append((name, parsed))
-        line.texts.append(value)
-        line.open_end = found.end(3) == len(text.rstrip())
-        line.telling = line.telling or telling
-        rest.append(text[at : found.start()])
-        at = found.end()
-    rest.append(text[at:])
-    line.filled = len(re.findall(r"[^\W\d_]{2,}", " ".join(rest))) <= 2
-
-
-def _is_telling(metric: str) -> bool:
-    # "Acc@1" means what "Acc1" means.
-    return role_of(metric.replace("@", "")).name not in _PLAIN
-
-
-def _tail(name: str) -> str:
-    """The end of some words before a bare number that names a metric: ``train loss``."""
-    words = name.split()
-    pair = " ".join(words[-2:])
-    if len(words) > 1 and (words[-2].lower() in SPLITS or not _is_telling(words[-1])):
-        return pair if _is_telling(pair) else words[-1]
-    return words[-1]
+def cover(text: str, start: int, end: int) -> str:
+    """The text with a stretch masked; nothing moves."""
+    return text[:start] + MASK * (end - start) + text[end:]

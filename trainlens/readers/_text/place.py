@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+
+from trainlens.chunk import Floats, Ints
 from trainlens.readers._text.line import Line
 
 
@@ -9,8 +14,8 @@ class Place:
     """Completes lines in the order in which they are read.
 
     A counter that falls while the epoch rises counts within the epoch: from then on the steps
-    of earlier epochs are added. Lines of other splits than training stand at the last training
-    step.
+    of earlier epochs are added; so does a bar that was full and begins again. Lines of other
+    splits than training stand at the last training step.
     """
 
     def __init__(self) -> None:
@@ -24,9 +29,14 @@ class Place:
         self._per_epoch: int | None = None
         self._epochs: int | None = None
         self._over_epochs = False
+        self._bar = ""
+        self._bar_used = False
+        self._filled_bars = 0
 
     def complete(self, line: Line) -> bool:
         """Give a line its step, epoch and split; whether it holds points then."""
+        if line.bar.startswith("/") and not self._is_main(line):
+            return False
         own = line.placed
         if line.epoch is not None:
             self._epoch = line.epoch
@@ -36,7 +46,7 @@ class Place:
         if line.step is not None:
             line.step = self._take(line)
         elif self._step is not None:
-            line.step = self._step
+            line.step = self._step + (self._epochs_away(line) if own else 0)
         if own:
             self._split = line.split
         else:
@@ -44,8 +54,28 @@ class Place:
         if not line.pairs:
             return False
         if own:
+            self._bar_used = True
             return True
-        return line.telling and line.filled and (line.step is not None or line.epoch is not None)
+        known = line.step is not None or line.epoch is not None
+        fits = line.telling and line.filled and known and not line.damaged
+        self._bar_used = self._bar_used or fits
+        return fits
+
+    def _epochs_away(self, line: Line) -> int:
+        """Steps between the last counted one and a line that names another epoch only."""
+        if self._per_epoch is None or self._raw_epoch is None or line.epoch is None:
+            return 0
+        return int(line.epoch - self._raw_epoch) * self._per_epoch
+
+    def _is_main(self, line: Line) -> bool:
+        """Whether an unlabelled bar counts training steps: others are nested in it.
+
+        The first one does, unless a longer one begins before anything was said beside it.
+        """
+        longer = not self._bar_used and int(line.bar[1:]) > int(self._bar[1:] or 0)
+        if not self._bar or longer:
+            self._bar = line.bar
+        return self._bar == line.bar
 
     def planned(self, line: Line) -> int | None:
         """Planned training steps by a line that counts to a total, None where it does not tell.
@@ -53,11 +83,65 @@ class Place:
         Call it before `complete`.
         """
         self._epochs = line.epochs or self._epochs
-        if not line.steps or line.split not in (None, "train"):
+        if not line.steps or line.split not in (None, "train") or self._filled_bars:
+            return None
+        if line.bar.startswith("/") and not self._is_main(line):
             return None
         if (line.epoch is None and self._epoch is None) or self._over_epochs:
             return line.steps
         return line.steps * self._epochs if self._epochs else None
+
+    def many(
+        self, step: Ints, epoch: Floats | None, steps: int | None, split: str | None
+    ) -> tuple[Ints, Floats]:
+        """What `complete` does to the steps of n lines of training that all say their step.
+
+        Parameters
+        ----------
+        step : ndarray of int64, shape (n,)
+        epoch : ndarray of float64, shape (n,), or None
+            None where the lines have none.
+        steps : int or None
+            The total to which the steps of all n lines count.
+        split : str or None
+            None or ``"train"``.
+
+        Returns
+        -------
+        step : ndarray of int64, shape (n,)
+        epoch : ndarray of float64, shape (n,)
+            NaN where it is unknown.
+        """
+        if epoch is not None:
+            self._first_epoch = float(epoch[0]) if self._first_epoch is None else self._first_epoch
+        at = np.full(len(step), np.nan if self._epoch is None else self._epoch)
+        at = at if epoch is None else epoch
+        result = step.copy()
+        for begin, end in self._stretches(step, at):
+            self._watch(int(step[begin]), float(at[begin]), steps, False)
+            if end - begin > 1:
+                self._gap = int(self._last_rise(step[begin:end]))
+            if self._per_epoch is not None and not np.isnan(at[begin]):
+                past = (at[begin:end] - (self._first_epoch or 0.0)).astype(np.int64)
+                result[begin:end] += past * self._per_epoch
+            self._raw = int(step[end - 1])
+        self._step, self._split = int(result[-1]), split
+        self._epoch = None if np.isnan(at[-1]) else float(at[-1])
+        self._raw_epoch = self._epoch
+        self._bar_used = True
+        return result, at
+
+    def _last_rise(self, step: Ints) -> int:
+        rise = np.diff(step)
+        rise = rise[rise > 0]
+        return int(rise[-1]) if len(rise) else self._gap
+
+    @staticmethod
+    def _stretches(step: Ints, epoch: Floats) -> list[tuple[int, int]]:
+        """Runs of lines of one epoch."""
+        with np.errstate(invalid="ignore"):
+            turns = np.flatnonzero((np.diff(epoch) != 0) & ~np.isnan(epoch[1:])) + 1
+        return list(pairwise([0, *turns.tolist(), len(step)]))
 
     def _take(self, line: Line) -> int:
         raw = line.step or 0
@@ -65,20 +149,24 @@ class Place:
         if not counts and line.steps is not None and self._step is not None:
             return self._step
         if counts:
-            self._watch(raw, line.steps)
+            self._watch(raw, self._epoch, line.steps, bool(line.bar))
         step = raw
         if self._per_epoch is not None and self._epoch is not None:
             step += int(self._epoch - (self._first_epoch or 0.0)) * self._per_epoch
+        elif self._epoch is None and line.bar:
+            step += self._filled_bars
         if counts or self._step is None:
             self._step = step
         return step
 
-    def _watch(self, raw: int, total: int | None) -> None:
-        before, epoch = self._raw, self._raw_epoch
-        rose = epoch is not None and self._epoch is not None and self._epoch > epoch
+    def _watch(self, raw: int, epoch: float | None, total: int | None, bar: bool) -> None:
+        before, epoch_before = self._raw, self._raw_epoch
+        rose = epoch_before is not None and epoch is not None and epoch > epoch_before
         if before is not None and rose and raw <= before:
             self._per_epoch = total or max(self._per_epoch or 0, before + self._gap)
         elif before is not None and raw > before:
             self._gap = raw - before
             self._over_epochs = self._over_epochs or rose
-        self._raw, self._raw_epoch = raw, self._epoch
+        if bar and epoch is None and before is not None and before == total and raw < before:
+            self._filled_bars += total
+        self._raw, self._raw_epoch = raw, epoch

@@ -7,8 +7,12 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from trainlens.readers._text.line import Line, clean, parse
+from trainlens.readers._text.line import Line, Mark, Pair, decode
+from trainlens.readers._text.parse import parse
+from trainlens.readers._text.tables import Tables
+from trainlens.readers._values import known_split
 from trainlens.readers.base import HEAD
+from trainlens.roles import parse_name, role_of
 
 _NO_LOG = frozenset(
     f".{end}"
@@ -21,10 +25,12 @@ _NO_LOG = frozenset(
 )
 _NAMES = re.compile(r"^(readme|licen[sc]e|changelog|requirements|constraints|makefile)", re.I)
 _ROW = re.compile(
-    r"\s*(\d{1,15})[ \t]+([+-]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[+-]?\d+)?|[+-]?(?:nan|inf))\s*",
-    re.IGNORECASE,
+    r"\s{0,40}(\d{1,15})[ \t]{1,40}"
+    r"([+-]?(?:\d{1,30}\.\d{0,30}|\.\d{1,30}|\d{1,30}(?=[eE]))(?:[eE][+-]?\d{1,4})?"
+    r"|[+-]?(?:nan|inf|NaN|Inf))\s{0,40}"
 )
 _LOOK_AT = 2000
+_RESULTS = frozenset({"result", "results", "score", "scores"})
 
 
 def ends(path: Path) -> tuple[bytes, bytes]:
@@ -36,14 +42,31 @@ def ends(path: Path) -> tuple[bytes, bytes]:
         return begin, file.read(HEAD // 2)
 
 
-def two_columns(text: str) -> Line | None:
-    """A line of a step and a loss and nothing else; None for other lines."""
+def two_columns(text: str, name: str = "loss", split: str | None = None) -> Line | None:
+    """A line of a step and a number and nothing else; None for other lines."""
     found = _ROW.fullmatch(text)
     if not found:
         return None
-    step, value = found.groups()
-    pairs = [("loss", float(value))]
-    return Line(step=int(step), pairs=pairs, telling=True, texts=[value], open_end=True)
+    value = found.group(2)
+    marks = [Mark(*found.span(1), "step"), Mark(*found.span(2), "pair")]
+    pairs = [Pair(name, float(value), value)]
+    return Line(
+        step=int(found.group(1)), split=split, pairs=pairs, telling=True, open_end=True, marks=marks
+    )
+
+
+def column_name(path: Path) -> tuple[str, str | None]:
+    """Name and split of the numbers of a file without names, by the name of the file.
+
+    ``eval_result.txt`` holds results of validation; where the name says nothing it is a loss.
+    """
+    words = [w for w in re.split(r"[^a-z0-9]+", path.stem.lower()) if w]
+    found = {known_split(word) for word in words} & {"val", "test"}
+    split = found.pop() if len(found) == 1 else None
+    if any(word in _RESULTS for word in words):
+        return "result", split
+    metric = parse_name(path.stem)[0]
+    return (metric if role_of(metric).name == "metric" else "loss"), split
 
 
 def confidence(path: Path, begin: bytes, end: bytes) -> float:
@@ -63,19 +86,32 @@ def confidence(path: Path, begin: bytes, end: bytes) -> float:
         return 0.0
     if two_columns(texts[0]):
         return _of_columns(texts)
-    found = [line for line in map(parse, texts) if line is not None]
+    found, rows = _understood(texts)
     records = [line for line in found if line.placed and line.pairs and line.telling]
     placed = {(line.epoch, line.step) for line in records}
     if len(records) >= 3 and len(placed) >= 2:
         return 0.5
+    if rows >= 1 and records:
+        return 0.4
     if records and len(records) == len(texts) and len(begin) < 4096 and records[0].steps:
         return 0.4
     return 0.3 if _in_blocks(found) else 0.0
 
 
+def _understood(texts: list[str]) -> tuple[list[Line], int]:
+    """The lines that say something, and how many of them are tables."""
+    tables, found, rows = Tables(), [], 0
+    for text in texts:
+        taken, line = tables.feed(text)
+        rows += line is not None
+        line = line or (None if taken else parse(text))
+        if line is not None:
+            found.append(line)
+    return found, rows
+
+
 def _texts(part: bytes) -> list[str]:
-    cleaned = [clean(raw) for raw in part.split(b"\n")]
-    return [text for text in cleaned if text.strip()]
+    return [text for text in re.split(r"[\r\n]+", decode(part)) if text.strip()]
 
 
 def _of_columns(texts: list[str]) -> float:

@@ -73,6 +73,40 @@ class EventFile:
         """Of the file when it was last looked at, 0 before."""
         return self._seen.inode
 
+    @property
+    def position(self) -> int:
+        """Offset up to which the file has been read."""
+        return self._decoder.position
+
+    def continues_in(self, path: Path) -> bool:
+        """Whether a file holds what was read of this one; the system gives out inodes again."""
+        at, tail = self._decoder.position, self._tail
+        try:
+            with open(path, "rb", buffering=0) as file:
+                same = _read_at(file, 0, len(self._head)) == self._head
+                return same and _read_at(file, at - len(tail), len(tail)) == tail
+        except OSError:
+            return False
+
+    def pass_over(self, end: int) -> None:
+        """Go on to offset `end` without giving the records before it: another file gave them.
+
+        Parameters
+        ----------
+        end : int
+            A file that has been read further stays where it is.
+        """
+        if end <= self._decoder.position:
+            return
+        batch = Batch()
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                self._check_identity(file, _read_at(file, 0, _HEAD), end, batch)
+                self._read(file, end, False, batch)
+        except OSError:
+            pass  # the poll that follows says why
+        self._useful |= bool(self._decoder.take() or batch.config)
+
     def poll(self, final: bool) -> Batch:
         """What is new in the file.
 

@@ -19,7 +19,7 @@ def judge(series: Series, *, low: float = -math.inf, high: float = math.inf) -> 
     excess = np.maximum(low - curve.value, curve.value - high)
     beyond = np.flatnonzero(excess > 0)
     worst = int(np.argmax(excess))
-    value = words.with_unit(float(curve.value[worst]), series.role.unit)
+    value = words.with_unit(float(curve.value[worst]), series.unit)
     said = f"{series.metric} reaches {value} at step {words.step(int(curve.step[worst]))}"
     evidence = {
         **{name: x for name, x in (("low", low), ("high", high)) if math.isfinite(x)},

@@ -1,0 +1,77 @@
+"""Every file of a folder, with the run that it belongs to or the reason why it is in none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainlens.readers._find import PASSED_OVER, PathLike, all_readers, expand, look
+from trainlens.readers._join import joined
+from trainlens.readers._reason import explain
+from trainlens.readers.base import Source
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of a file.
+
+    Parameters
+    ----------
+    path : Path
+    format : str
+        Format of the run that it belongs to; empty for none.
+    reason : str
+        Why it belongs to none; empty where it belongs to one.
+    """
+
+    path: Path
+    format: str = ""
+    reason: str = ""
+
+
+def account(*paths: PathLike) -> Iterator[Account]:
+    """What became of every file in some paths, in the order of their names.
+
+    Parameters
+    ----------
+    *paths : str or path-like
+        Files, folders or glob patterns, as for `discover`.
+
+    Raises
+    ------
+    NotFound
+        A path does not exist.
+    """
+    for path in expand(paths):
+        formats: dict[Path, str] = {}
+        for source in joined(list(look(path, []))):
+            for part in source.parts or (source,):
+                formats.update(dict.fromkeys(_files(part), part.format))
+        for file in _all_files(path):
+            owner = next((formats[p] for p in (file, *file.parents) if p in formats), "")
+            yield Account(file, owner, "" if owner else _reason(file, path))
+
+
+def _reason(file: Path, top: Path) -> str:
+    for name in file.relative_to(top).parts[:-1]:
+        if name in PASSED_OVER:
+            return f"lies in {name}, which is never searched"
+    return explain(file, asked=True).message
+
+
+def _files(source: Source) -> list[Path]:
+    module = all_readers()[source.format]
+    if not hasattr(module, "files"):
+        return [source.path]
+    found: list[Path] = module.files(source)
+    return found
+
+
+def _all_files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+    for top, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(top) / name for name in sorted(names))

@@ -1,0 +1,135 @@
+"""Where the rows of a wide table stand: step, epoch, time and split."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainlens.chunk import Floats, Ints
+from trainlens.readers._csv.cells import (
+    Cells,
+    Clean,
+    Numbers,
+    Places,
+    cell,
+    is_missing,
+    is_number,
+    is_whole,
+    numbers,
+    wholes,
+)
+from trainlens.readers._csv.layout import Layout, normal
+from trainlens.readers._csv.rows import Batch
+from trainlens.readers._values import CLOCK_KEYS, EARLIEST, known_split, unix_seconds
+
+Flags = NDArray[np.bool_]
+
+
+class Choice(NamedTuple):
+    """The columns that are used as axes, -1 for none."""
+
+    step: int
+    epoch: int
+    time: int
+    split: int
+
+    @property
+    def needed(self) -> int:
+        """The column without which a row has no place, -1 for none."""
+        return self.step if self.step >= 0 else self.epoch
+
+
+def choose(layout: Layout, batch: Batch) -> Choice:
+    """The axes of a table, judged by its first row: the same however the file is cut."""
+
+    def first(j: int) -> str:
+        return cell(batch.cells[j], 0) if j < len(batch.cells) else ""
+
+    def pick(candidates: tuple[int, ...], fits: object) -> int:
+        assert callable(fits)
+        return next((j for j in candidates if fits(first(j))), -1)
+
+    step = pick(layout.steps, lambda text: is_missing(text) or is_whole(text) or _damaged(text))
+    epoch = pick(layout.epochs, lambda text: is_missing(text) or is_number(text) or _damaged(text))
+    if step < 0 and epoch < 0:
+        step = pick(layout.fallbacks, is_whole)
+    return Choice(
+        step,
+        epoch,
+        next((j for j in layout.times if is_time(layout.names[j], first(j))), -1),
+        pick(layout.splits, lambda text: bool(text) and not is_number(text)),
+    )
+
+
+def _damaged(text: str) -> bool:
+    """Whether a cell holds what nobody writes: it says nothing about its column."""
+    return not (text.isascii() and text.isprintable())
+
+
+def is_time(name: str, text: str) -> bool:
+    """Whether a first cell under this name is a moment, and not a duration."""
+    clock = normal(name).rpartition("/")[2] in CLOCK_KEYS
+    return unix_seconds(text, 0.0 if clock else EARLIEST) is not None
+
+
+class Steps(NamedTuple):
+    """Steps of n rows.
+
+    Parameters
+    ----------
+    step : ndarray of int64, shape (n,)
+    known : ndarray of bool, shape (n,)
+        Where there is one.
+    odd : ndarray of intp
+        Rows that hold something that is no step.
+    """
+
+    step: Ints
+    known: Flags
+    odd: Places
+
+
+def steps_of(cells: Cells) -> Steps:
+    """Whole numbers among n cells."""
+    found = numbers(cells)
+    good = wholes(found)
+    step, known = np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
+    step[found.at[good]] = found.value[good].astype(np.int64)
+    known[found.at[good]] = True
+    odd = [*found.odd, *found.units, *found.at[~good].tolist()]
+    return Steps(step, known, np.array(sorted(set(odd)), np.intp))
+
+
+def spread(found: Numbers, n: int) -> Floats:
+    """Numbers at their places among n, NaN elsewhere."""
+    value = np.full(n, np.nan)
+    value[found.at] = found.value
+    return value
+
+
+def times_of(cells: Cells, clock: bool) -> Floats:
+    """Unix seconds of n cells, NaN where there are none."""
+    earliest = 0.0 if clock else EARLIEST
+    found = numbers(cells)
+    value = spread(found, len(cells))
+    with np.errstate(invalid="ignore"):
+        value[~((value >= earliest) & (value < 1e20))] = np.nan
+        for _ in range(3):
+            value = np.where(value > 1e11, value / 1e3, value)
+    for i, text in found.odd.items():
+        moment = unix_seconds(text)
+        value[i] = np.nan if moment is None else moment
+    return value
+
+
+def splits_of(cells: Cells, name: str) -> list[str | None]:
+    """The split that each of n cells names."""
+    if isinstance(cells, Clean):
+        return [None] * len(cells)
+    known: dict[str, str | None] = {}
+    for text in set(cells):
+        free = text.strip() if normal(name) == "split" and 0 < len(text) <= 64 else None
+        known[text] = known_split(text) or free or None
+    return [known[text] for text in cells]

@@ -1,0 +1,137 @@
+"""Whether the first bytes of a file look like the table of a training, not like a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from trainlens.readers._csv.axes import steps_of
+from trainlens.readers._csv.cells import Clean, is_missing, is_number
+from trainlens.readers._csv.faults import LineDamage
+from trainlens.readers._csv.layout import Layout
+from trainlens.readers._csv.rows import Batch, Rows
+from trainlens.readers._csv.split import is_marker
+from trainlens.roles import parse_name, role_of
+
+_LOOK_AT = 300
+_NO_LOG = frozenset(
+    f".{end}"
+    for ends in (
+        "bat c cc cpp cu go h hpp java jl js proto ps1 py pyi r rs sh sql ts tsx vue bib cfg conf",
+        "css diff htm html ini ipynb json jsonl lock md patch rst svg tex toml xml yaml yml",
+    )
+    for end in ends.split()
+)
+
+
+def confidence(path: Path, data: bytes, whole: bool) -> float:
+    """Confidence in [0, 0.9] that a file is the table of a training.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes
+        The first bytes.
+    whole : bool
+        Whether they are all.
+    """
+    if path.suffix.lower() in _NO_LOG or data[:1] in b"{[<" or b"\0" in data[:4096]:
+        return 0.0
+    lines = data.split(b"\n", _LOOK_AT)
+    # What is behind the last newline may be half a line.
+    rest = lines.pop()
+    if whole and rest.strip() and len(lines) < _LOOK_AT and lines:
+        lines.append(rest)
+    if not lines or not _may_begin(lines):
+        return 0.0
+    rows = Rows(LineDamage(path.name), path.stem)
+    batches = [*rows.feed(b"\n".join(lines) + b"\n"), *rows.finish()]
+    if rows.layout is None:
+        return 0.0
+    begun = sum(map(_is_record, lines)) - 1
+    return _of_table(rows.layout, batches, begun)
+
+
+def _is_record(line: bytes) -> bool:
+    text = line.strip()
+    return bool(text) and text[:1] != b"#" and not is_marker(text.decode("latin-1"))
+
+
+def _may_begin(lines: Sequence[bytes]) -> bool:
+    """Whether the first line that is no comment holds letters: cheap for the many other files."""
+    first = next((line for line in lines if line.strip() and line[:1] != b"#"), b"")
+    return any(lines) and (not first or len(first) < 1 << 16)
+
+
+def _of_table(layout: Layout, batches: list[Batch], begun: int) -> float:
+    expected = _of_names(layout)
+    count = sum(len(b.line) for b in batches)
+    if not expected:
+        return 0.0
+    if not count:
+        # A header alone is a run that has not logged yet.
+        return min(expected, 0.6) if begun <= 0 and layout.width > 1 else 0.0
+    if count < 0.5 * begun:
+        return 0.0
+    first = batches[0]
+    if not all(_is_numeric(b) for b in batches) or not _rises(first):
+        return 0.0
+    return expected
+
+
+def _of_names(layout: Layout) -> float:
+    if layout.known:
+        return 0.9
+    telling = layout.telling
+    roles = {role_of(parse_name(f.name)[0]).name for f in telling}
+    if telling and (layout.steps or layout.epochs):
+        return 0.9
+    if telling and layout.fallbacks and "loss" in roles | ({"loss"} if _rewards(layout) else set()):
+        return 0.7
+    named = [f for f in layout.metrics if f.name]
+    if "loss" in roles and len(telling) >= 0.8 * len(named):
+        return 0.8 if len(telling) > 1 else 0.55
+    return 0.0
+
+
+def _rewards(layout: Layout) -> bool:
+    return any("reward" in f.name.lower() or "return" in f.name.lower() for f in layout.metrics)
+
+
+def _is_numeric(batch: Batch) -> bool:
+    """Whether most cells under metrics that are filled hold numbers."""
+    filled = good = 0
+    for field in batch.layout.metrics[:500]:
+        if field.at >= len(batch.cells):
+            continue
+        cells = batch.cells[field.at]
+        if isinstance(cells, Clean):
+            return True
+        texts = [c for c in cells if not is_missing(c)]
+        filled += len(texts)
+        good += sum(map(is_number, texts))
+    return good * 2 >= filled
+
+
+def _rises(batch: Batch) -> bool:
+    """Whether the axis, where there is one, counts up most of the time."""
+    layout = batch.layout
+    if layout.form != "wide":
+        return True
+    for at in (*layout.steps[:1], *layout.epochs[:1]):
+        axis = steps_of(batch.cells[at])
+        filled = sum(not is_missing(str(c)) for c in _texts(batch, at))
+        if layout.steps and at == layout.steps[0] and int(axis.known.sum()) * 2 < filled:
+            return False
+        held = axis.step[np.flatnonzero(axis.known)].tolist()
+        if sum(b < a for a, b in pairwise(held)) * 4 > len(held):
+            return False
+    return True
+
+
+def _texts(batch: Batch, at: int) -> Sequence[str]:
+    cells = batch.cells[at]
+    return [] if isinstance(cells, Clean) else cells

@@ -1,0 +1,1 @@
+"""Pieces of the MLPerf reader: lines to records, records to points."""

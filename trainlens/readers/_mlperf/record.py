@@ -1,0 +1,201 @@
+"""What one line says: records of both MLPerf syntaxes, and what is left of torn ones.
+
+``:::MLLOG {json}`` since v0.6, ``:::MLPv0.5.0 benchmark time (file:line) key: value`` before.
+Ranks, time stamps and other output may stand before a mark, and several records on one line
+where processes wrote at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from trainlens.readers._values import number
+
+MARK = re.compile(rb":::ML(?:LOG\b|P(?=v\d))")
+_ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_OLD = re.compile(
+    r"P?v[\w.]+[ \t]+(\S+)[ \t]+(\d{1,12}(?:\.\d{1,12})?)[ \t]+\((.{0,1000}?)\)[ \t]+"
+    r"([A-Za-z_][\w./-]*)[ \t]*(?::(.*))?",
+    re.DOTALL,
+)
+# What only a record holds: a line that has it but no whole mark was damaged. All repetitions
+# are bounded, so that no line takes long.
+_TRACE = re.compile(
+    rb'"event_type": ?"(?:POINT|INTERVAL)|"lineno": ?\d{1,9}[,}]|\0'
+    rb'|^[^{}]{0,400}\}\}\s*$|^[^{]{0,400}"value": ?[^{}]{0,400}\}\s*$'
+    rb"|^\s{0,9}:{1,3}[A-Z]{2,5}v?\d|MLPv\d[\w.]{0,9} \S{1,64} \d|:::ML"
+)
+_BEGINS = re.compile(rb'^\s{0,9}\S{0,12}\s{0,9}\{"|v\d[\w.]{0,9} \S{1,64} \d|:::ML')
+_WHOLE_EVENTS = frozenset({"run_final"})
+_OPENING = ("{", "[", '"')
+_LONGEST_WORD = 1000
+_TOP_LEVEL = frozenset(
+    {"namespace", "time_ms", "event_type", "key", "value", "metadata", "file", "lineno"}
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One event of a log.
+
+    Parameters
+    ----------
+    key : str
+    value : Any
+        As decoded; None where there is none.
+    wall_time : float
+        Unix seconds; NaN where unknown.
+    metadata : mapping
+        What stands beside the value: epoch, step, samples, status.
+    benchmark : str
+        Where the line says it (the old syntax).
+    """
+
+    key: str
+    value: Any = None
+    wall_time: float = float("nan")
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    benchmark: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a line held.
+
+    Parameters
+    ----------
+    records : list of Record
+    marks : int
+        Marks of records on the line; what they begin but no record ends is damaged.
+    damage : str
+        Empty where nothing is wrong.
+    lost : int or None
+        Records that are gone; None where that cannot be known.
+    """
+
+    records: list[Record]
+    marks: int = 0
+    damage: str = ""
+    lost: int | None = 0
+
+
+def plain(line: bytes) -> bytes:
+    """A line without colours."""
+    return _ESCAPE.sub(b"", line) if b"\x1b" in line else line
+
+
+def read_line(line: bytes, torn: bool = False) -> Found:
+    """The records of one line.
+
+    Parameters
+    ----------
+    line : bytes
+        Without colours and its line break.
+    torn : bool
+        The line has no line break: a value counts only where a bracket or quote closes it.
+    """
+    starts = [m.start() for m in MARK.finditer(line)]
+    if not starts:
+        return _damaged(line)
+    records: list[Record] = []
+    lost = 0
+    for begin, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        record = _record(line[begin + 5 : end], torn and end == len(line))
+        if record is None:
+            lost += 1
+        else:
+            records.append(record)
+    what = "a record that is torn or damaged" if lost else _odd_bytes(line)
+    return Found(records, len(starts), what, lost)
+
+
+def _odd_bytes(line: bytes) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "a record with bytes that are no text, kept as it can be read"
+    return ""
+
+
+def _damaged(line: bytes) -> Found:
+    """A line without a whole mark: other output, or a record whose mark was hit."""
+    if not _TRACE.search(line):
+        return Found([])
+    begin = line.find(b'{"')
+    record = _new(line[begin:].decode("utf-8", "replace")) if begin >= 0 else None
+    if record is not None:
+        return Found([record], 1, "the mark of a record is damaged; the record was kept", 0)
+    if _BEGINS.search(line):
+        return Found([], 1, "a record that is torn or damaged", 1)
+    return Found([], 1, "what is left of a damaged record", None)
+
+
+def _record(part: bytes, torn: bool) -> Record | None:
+    """The record behind ``:::ML``; None where it is not whole."""
+    if b"\0" in part:
+        return None
+    if part.startswith(b"LOG"):
+        try:
+            return _of_object(orjson.loads(part[3:]))
+        except orjson.JSONDecodeError:
+            return _new(part[3:].decode("utf-8", "replace"))
+    return _old(part.decode("utf-8", "replace"), torn)
+
+
+def _new(text: str) -> Record | None:
+    """A record whose object may be followed by other output, or hold NaN."""
+    try:
+        return _of_object(_DECODER.raw_decode(text.lstrip())[0])
+    except (ValueError, RecursionError):
+        return None
+
+
+def _of_object(found: Any) -> Record | None:
+    if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not found["key"]:
+        return None
+    if "value" not in found and found.get("event_type") == "POINT_IN_TIME":
+        return None
+    inner = found.get("metadata")
+    metadata = {k: v for k, v in found.items() if k not in _TOP_LEVEL}
+    metadata |= inner if isinstance(inner, dict) else {}
+    milliseconds = number(found.get("time_ms"))
+    seconds = float("nan") if milliseconds is None else milliseconds / 1000
+    return Record(found["key"], found.get("value"), seconds, metadata)
+
+
+def _old(text: str, torn: bool) -> Record | None:
+    found = _OLD.fullmatch(text.rstrip())
+    if not found:
+        return None
+    benchmark, seconds, _, key, rest = found.groups()
+    rest = (rest or "").strip()
+    if len(rest) > _LONGEST_WORD and not rest.startswith(_OPENING):
+        return None
+    if torn and not (rest.endswith(("}", "]", '"')) if rest else key in _WHOLE_EVENTS):
+        return None
+    try:
+        value: Any = _DECODER.raw_decode(rest)[0] if rest.startswith(_OPENING) else _bare(rest)
+    except (ValueError, RecursionError):
+        return None
+    beside = value if isinstance(value, dict) else {}
+    metadata = {k: v for k, v in beside.items() if k != "value"}
+    if "value" in beside:
+        value = beside["value"]
+    return Record(key, value, float(seconds), metadata, benchmark)
+
+
+def _bare(text: str) -> Any:
+    """A value without quotes: a number, true, false, null or a word; None for nothing."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return text
+
+
+_DECODER = json.JSONDecoder()

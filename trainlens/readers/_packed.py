@@ -1,0 +1,334 @@
+"""Logs in another wrapping: gzip, zstd, xz, bzip2, and text in UTF-16.
+
+A wrapped log is unfolded, bit by bit as it grows, into a private file outside of the run's
+folder, and read there by the reader of its content. Little input can stand for endless output:
+how far a file may unfold is bounded.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import lzma
+import os
+import shutil
+import tempfile
+import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from trainlens.chunk import Chunk, Notice
+from trainlens.errors import MissingExtra
+from trainlens.readers.base import HEAD, Reader
+
+SMALL = 64 << 20
+RATIO = 100
+"""A file may unfold to `SMALL` bytes and `RATIO` times its size."""
+
+_PIECE = 1 << 20
+_INPUT = 1 << 16
+_ZSTD_INPUT = 1 << 10
+_MARKS = (
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".xz", ".bz2")
+
+
+class Damaged(Exception):
+    """The wrapping ends too early or does not fit its checksums."""
+
+
+def wrapping(path: Path) -> str:
+    """Name of the wrapping of a file by its first bytes, empty for none.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start[:4] == b"\xff\xfe\0\0":
+        return ""  # UTF-32, or a binary format
+    return next((name for mark, name in _MARKS if start.startswith(mark)), "")
+
+
+@contextmanager
+def first_bytes(path: Path) -> Iterator[Path]:
+    """A path to show to sniffers: the file itself, or the first bytes of its content.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    kind = wrapping(path) if path.is_file() else ""
+    if not kind or (kind == "zstd" and not has_zstd()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="trainlens-") as folder:
+        shown = Path(folder) / content_name(path)
+        data = b""
+        try:
+            for piece in _unfold(kind, path):
+                data += piece
+                if len(data) >= HEAD:
+                    break
+        except Damaged:
+            pass  # what came before it decides
+        shown.write_bytes(data[:HEAD])
+        yield shown
+
+
+@contextmanager
+def whole_content(path: Path) -> Iterator[Path]:
+    """A path whose content is not wrapped: the file itself, or a passing copy of its content.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    kind = wrapping(path)
+    if not kind:
+        yield path
+        return
+    unfolded = Unfolded(path, kind)
+    unfolded.update()
+    yield unfolded.content
+
+
+def content_name(path: Path) -> str:
+    """Name of the file in a wrapping: without the suffix of a compressor.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    return path.stem if path.suffix.lower() in _SUFFIXES and path.stem else path.name
+
+
+class Unfolded:
+    """A private copy of the content of a wrapped file, which grows as the file grows.
+
+    Parameters
+    ----------
+    path : Path
+        The wrapped file.
+    kind : str
+        See `wrapping`.
+
+    Attributes
+    ----------
+    content : Path
+        The copy; it is removed with this object.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        if kind == "zstd" and not has_zstd():
+            raise MissingExtra(f"reading {path.name}", "zstd")
+        self._path = path
+        self._kind = kind
+        folder = tempfile.mkdtemp(prefix="trainlens-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.content = Path(folder) / content_name(path)
+        self.content.touch()
+        self._seen: tuple[int, int, int] | None = None
+        self._written = 0
+        self._told: set[str] = set()
+
+    def update(self, final: bool = False) -> list[Notice]:
+        """Copy what is new; what is wrong with the wrapping is told once.
+
+        Parameters
+        ----------
+        final : bool
+            Nothing more will come: an unfinished end is damage.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        entry = os.stat(self._path)
+        seen = (entry.st_ino, entry.st_size, entry.st_mtime_ns)
+        if seen == self._seen and not final:
+            return []
+        if self._seen and (seen[0] != self._seen[0] or seen[1] < self._seen[1]):
+            # Another file under this name: its reader will find its copy replaced, too.
+            self.content.write_bytes(b"")
+            self._written = 0
+        self._seen = seen
+        return self._copy(SMALL + RATIO * entry.st_size, final)
+
+    def _copy(self, most: int, final: bool) -> list[Notice]:
+        at = 0
+        try:
+            with open(self.content, "ab") as copy:
+                for piece in _unfold(self._kind, self._path):
+                    new = piece[max(self._written - at, 0) : max(most - at, 0)]
+                    at += len(piece)
+                    copy.write(new)
+                    self._written += len(new)
+                    if at > most:
+                        return self._too_much(most)
+        except Damaged as damage:
+            if final:
+                return self._tell(_notice(self._path.name, self._kind, str(damage), at))
+        return []
+
+    def _too_much(self, most: int) -> list[Notice]:
+        text = f"unfolds to more than {most >> 20} MiB; the rest was not read"
+        return self._tell(Notice("skipped", self._path.name, text, None))
+
+    def _tell(self, notice: Notice) -> list[Notice]:
+        new = notice.kind not in self._told
+        self._told.add(notice.kind)
+        return [notice] if new else []
+
+
+class Packed:
+    """Reads a wrapped log.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        See `wrapping`.
+    open_content : callable
+        Makes a reader of the unfolded content.
+    """
+
+    def __init__(self, path: Path, kind: str, open_content: Callable[[Path], Reader]) -> None:
+        self._unfolded = Unfolded(path, kind)
+        self._reader = open_content(self._unfolded.content)
+        self._path = path
+
+    def poll(self, final: bool = False) -> Chunk:
+        """Everything new; see `Reader.poll`. Byte ranges of notices count unfolded bytes."""
+        found = self._unfolded.update(final)
+        chunk = self._reader.poll(final)
+        inner, outer = self._unfolded.content.name, self._path.name
+        notices = [replace(n, where=n.where.replace(inner, outer, 1)) for n in chunk.notices]
+        return replace(chunk, notices=(*found, *notices))
+
+
+def _notice(name: str, kind: str, damage: str, kept: int) -> Notice:
+    where = f"{name}, from unfolded byte {kept}"
+    torn = "ends too early" in damage
+    text = f"{kind}: {damage}; what came before it was kept"
+    return Notice("torn-tail" if torn else "corrupt", where, text, None)
+
+
+def _unfold(kind: str, path: Path) -> Iterator[bytes]:
+    """The content in pieces of bounded size; `Damaged` where it goes no further."""
+    with open(path, "rb") as file:
+        if kind == "UTF-16":
+            yield from _utf16(file)
+        elif kind == "zstd":
+            yield from _units(file, _Zstd, _ZSTD_INPUT)
+        else:
+            make: Callable[[], Any] = {
+                "gzip": _Gzip,
+                "xz": lzma.LZMADecompressor,
+                "bzip2": bz2.BZ2Decompressor,
+            }[kind]
+            yield from _units(file, make, _INPUT)
+
+
+def _units(file: BinaryIO, make: Callable[[], Any], size: int) -> Iterator[bytes]:
+    """Compressed units one behind the other, as appending to a compressed log makes them."""
+    data = file.read(size)
+    while data:
+        unit = make()
+        while not unit.eof:
+            try:
+                piece = unit.decompress(data, _PIECE)
+            except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+                raise Damaged(f"damaged ({error})") from None
+            if piece:
+                yield piece
+            data = b""
+            if not unit.eof and unit.needs_input and not (data := file.read(size)):
+                raise Damaged("ends too early")
+        # Padding with zeros between units is allowed.
+        data = unit.unused_data.lstrip(b"\0") or file.read(size).lstrip(b"\0")
+
+
+class _Gzip:
+    """zlib's decompressor for gzip, with the interface of those of lzma and bz2."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+        self._full = False
+
+    def decompress(self, data: bytes, size: int) -> bytes:
+        piece = self._inner.decompress(self._inner.unconsumed_tail + data, size)
+        self._full = len(piece) == size
+        return piece
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        # A full piece may leave output behind although all input was taken.
+        return not self._inner.unconsumed_tail and not self._full
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+
+def has_zstd() -> bool:
+    """Whether zstd can be unfolded: it needs an extra."""
+    try:
+        import zstandard  # noqa: F401  # only asked for
+    except ImportError:
+        return False
+    return True
+
+
+class _Zstd:
+    """One zstd frame. Its output has no bound of its own, so its input comes in small bites."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._inner = zstandard.ZstdDecompressor().decompressobj()
+        self._error = zstandard.ZstdError
+
+    def decompress(self, data: bytes, size: int) -> bytes:
+        try:
+            return self._inner.decompress(data)
+        except self._error as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data or b""
+
+
+def _utf16(file: BinaryIO) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    while data := file.read(_PIECE):
+        if text := decoder.decode(data):
+            yield text.encode("utf-8", "replace")
+    if decoder.getstate()[0]:
+        raise Damaged("ends too early, within a character")

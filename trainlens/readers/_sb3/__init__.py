@@ -1,0 +1,1 @@
+"""Pieces of the Stable-Baselines3 reader: members of an archive, arrays of a member."""

@@ -1,0 +1,245 @@
+"""From blocks of lines to points: tables, bars, ranks, layouts and what stands around them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainlens.chunk import Floats
+from trainlens.readers._damage import Damage
+from trainlens.readers._json.axes import StepCounter
+from trainlens.readers._text.block import Block
+from trainlens.readers._text.layout import Layout, Layouts
+from trainlens.readers._text.line import GAP, LONGEST, Line
+from trainlens.readers._text.parse import parse
+from trainlens.readers._text.place import Place
+from trainlens.readers._text.points import Points
+from trainlens.readers._text.ranks import Ranks
+from trainlens.readers._text.settings import Settings
+from trainlens.readers._text.sniff import column_name, two_columns
+from trainlens.readers._text.tables import Tables
+
+_OPEN = re.compile(r"[\w.,%µ+-]\s*$")
+_CONFLICT = re.compile(r"(?:<{7} |>{7} |\|{7} )\S|={7}$")
+_BLANK = re.compile(r"(?:[ \t]{0,4000}[\r\n]){1,100000}")
+_FEW = 4
+"""Lines of one layout that are not worth a batch."""
+
+
+class Follower:
+    """The state of a text log between two polls.
+
+    Parameters
+    ----------
+    path : Path
+    damage : Damage
+    """
+
+    def __init__(self, path: Path, damage: Damage) -> None:
+        self.counter = StepCounter()
+        self.points = Points(self.counter)
+        self.ranks = Ranks()
+        self.settings = Settings()
+        self.planned: dict[str, Any] = {}
+        self.conflicts = 0
+        self._damage = damage
+        self._name, self._split = column_name(path)
+        self._columns: bool | None = None
+        self._tables = Tables()
+        self._layouts = Layouts()
+        self._bar: Line | None = None
+        self._shown: dict[str, tuple[Any, ...]] = {}
+
+    @property
+    def nameless(self) -> str:
+        """The name given to the numbers of a log without names; empty for other logs."""
+        return self._name if self._columns else ""
+
+    def read(self, block: Block) -> None:
+        """Take complete lines."""
+        text, at = block.text, 0
+        while at < len(text):
+            if text[at] in "\r\n \t" and (blank := _BLANK.match(text, at)):
+                at = blank.end()
+                continue
+            after = self._fast(text, at)
+            if after > at:
+                at = after
+                continue
+            stop = block.stop(at)
+            if stop > at and not (line := text[at:stop]).isspace():
+                self._slow(line, block, at)
+            at = stop + 1
+
+    def read_torn(self, block: Block) -> None:
+        """Take a last line that has no end and will get none."""
+        begin, end = block.where(0)
+        text = block.text.rstrip("\r\n")
+        # Backspaces divide states of a bar within a line.
+        *states, last = text.split("\r")
+        for state in states:
+            if state.strip() and (line := self._understand(state)) and not line.clash:
+                self._take(line, state)
+        line = self._understand(last)
+        if line is None or line.clash:
+            return
+        if _OPEN.search(last) and not self._trust(line, last.rstrip().endswith(",")):
+            what = "the last line has no end; its last number was left out"
+            self._damage.add("torn-tail", what, begin, end, 1)
+            if not line.pairs:
+                return
+        line.fixed = False
+        self._take(line, last)
+
+    def finish(self) -> None:
+        """Give what waits for more: the last state of a bar, a table without its end."""
+        self._flush_bar()
+        if self._tables.open and (line := self._tables.rest()):
+            self._place_line(line)
+
+    def _trust(self, line: Line, comma: bool) -> bool:
+        """Whether a torn line needs no cut: its last number is taken away where it is not whole.
+
+        A comma at the end may divide thousands.
+        """
+        if not line.pairs or not (line.open_end or comma):
+            line.pairs = []
+            return False
+        if not comma and self.points.certain(line.pairs[-1]):
+            return True
+        line.pairs.pop()
+        return False
+
+    def _fast(self, text: str, at: int) -> int:
+        """Read lines of known layouts from `at` on; where they end."""
+        for i, layout in enumerate(self._layouts.known):
+            found = layout.match(text, at)
+            if found is None:
+                continue
+            if i:
+                self._layouts.prefer(i)
+            rows, begin = [], at
+            while found is not None:
+                rows.append(found.groups())
+                at = found.end()
+                found = layout.match(text, at)
+            texts = list(zip(*rows, strict=True))
+            try:
+                values = layout.values(texts)
+            except ValueError:
+                layout.harden()
+                return begin
+            self._many(layout, rows, texts, values)
+            return at
+        return at
+
+    def _many(
+        self,
+        layout: Layout,
+        rows: list[tuple[str, ...]],
+        texts: list[tuple[str, ...]],
+        values: list[Floats],
+    ) -> None:
+        if layout.bar:
+            for groups in rows:
+                self._take_bar(layout.line(groups))
+            return
+        self._flush_bar()
+        if len(rows) > _FEW and layout.batches and self._agree(layout, texts):
+            # The first line may end the settings, the last one tells the plan as it is by now.
+            self._place_line(layout.line(rows[0]))
+            self._batch(layout, [column[1:-1] for column in texts], [v[1:-1] for v in values])
+            rows = rows[-1:]
+        for groups in rows:
+            self._place_line(layout.line(groups))
+
+    @staticmethod
+    def _agree(layout: Layout, texts: list[tuple[str, ...]]) -> bool:
+        """Whether all lines count to the same totals."""
+        totals = (layout.at("steps"), layout.at("epochs"))
+        return all(at is None or texts[at].count(texts[at][0]) == len(texts[at]) for at in totals)
+
+    def _batch(self, layout: Layout, texts: list[tuple[str, ...]], values: list[Floats]) -> None:
+        """Place many lines at once."""
+        epoch_at, total = layout.at("epoch"), layout.at("steps")
+        step = np.array(list(map(int, texts[layout.roles.index("step")])), np.int64)
+        epoch = None if epoch_at is None else np.array(texts[epoch_at]).astype(np.float64)
+        steps = int(texts[total][0]) if total is not None else None
+        step, epoch = self.ranks.place("").many(step, epoch, steps, layout.split)
+        self.points.add_many(layout, texts, values, step, epoch)
+
+    def _slow(self, text: str, block: Block, at: int) -> None:
+        if _CONFLICT.match(text) and (text[0] != "=" or self.conflicts):
+            self.conflicts += 1
+            return
+        line = self._understand(text)
+        if GAP in text and (line is not None or "\0" in text):
+            what = "a line with bytes that are no text; what they touch was left out"
+            self._damage.add("corrupt", what, *block.where(at), None)
+        if line is None:
+            return
+        if (line.clash and line.telling) or line.doubtful:
+            what = "lines written into each other; what is not certain was left out"
+            self._damage.add("corrupt", what, *block.where(at), 1)
+        if not line.clash:
+            self._take(line, text)
+
+    def _understand(self, text: str) -> Line | None:
+        if self._columns is None:
+            self._columns = two_columns(text) is not None
+        if self._columns:
+            return two_columns(text, self._name, self._split)
+        taken, line = self._tables.feed(text)
+        if line is None and not taken:
+            line = parse(text)
+        if line is None and not taken and not self.settings.closed:
+            self.settings.feed(text[:LONGEST])
+        return line
+
+    def _take(self, line: Line, text: str) -> None:
+        self._layouts.learn(line, text)
+        if line.bar:
+            self._take_bar(line)
+            return
+        self._flush_bar()
+        if not self._place_line(line) and not self.settings.closed:
+            self.settings.feed(text)
+
+    def _take_bar(self, line: Line) -> None:
+        """A bar shows each count several times: the last time counts."""
+        last = self._bar
+        if last and (last.bar, last.step, last.epoch) != (line.bar, line.step, line.epoch):
+            self._flush_bar()
+        self._bar = line
+
+    def _flush_bar(self) -> None:
+        line, self._bar = self._bar, None
+        if line is None:
+            return
+        shown = (line.step, line.epoch, tuple(line.pairs))
+        if self._shown.get(line.bar) == shown:
+            line.pairs = []
+        if len(self._shown) < 256:
+            self._shown[line.bar] = shown
+        self._place_line(line)
+
+    def _place_line(self, line: Line) -> bool:
+        """Give a line its place; whether it holds points."""
+        place = self.ranks.place(line.rank)
+        self._plan(place, line)
+        if not place.complete(line):
+            return False
+        self.settings.closed = True
+        self.ranks.keep(line)
+        if line.pairs:
+            self.points.add(line)
+        return True
+
+    def _plan(self, place: Place, line: Line) -> None:
+        if not self._columns and (steps := place.planned(line)):
+            self.planned["planned_steps"] = steps
+        if line.epochs:
+            self.planned["planned_epochs"] = line.epochs

@@ -1,0 +1,143 @@
+"""Lines that hold points, turned into columns."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+
+import numpy as np
+
+from trainlens.chunk import Floats, Ints, unknown
+from trainlens.readers._columns import Columns, Key
+from trainlens.readers._json.axes import StepCounter
+from trainlens.readers._text.layout import Layout, moments
+from trainlens.readers._text.line import Line, Pair
+from trainlens.readers._text.units import Units
+from trainlens.roles import parse_name
+
+_SHAPE = re.compile(r"[+-]?\d+\.(\d*)(?:([eE][+-])(\d+))?")
+_RECENT = 8
+_MOST_NAMES = 5000
+"""Different names of one log: more are no metrics."""
+
+
+class Points:
+    """Collects the points of lines, in their order.
+
+    Parameters
+    ----------
+    counter : StepCounter
+    """
+
+    def __init__(self, counter: StepCounter) -> None:
+        self.crowded = 0
+        self._counter = counter
+        self._units = Units()
+        self._lines: list[Line] = []
+        self._columns = Columns()
+        self._shapes: dict[str, deque[str]] = {}
+
+    def add(self, line: Line) -> None:
+        """Take a line that has been placed."""
+        line.pairs = [pair for pair in line.pairs if self._welcome(pair.name)]
+        self._lines.append(line)
+        for pair in line.pairs:
+            self._remember(pair.name, pair.text, pair.unit)
+
+    def add_many(
+        self,
+        layout: Layout,
+        texts: list[tuple[str, ...]],
+        values: list[Floats],
+        step: Ints,
+        epoch: Floats,
+    ) -> None:
+        """Take n lines of a layout.
+
+        Parameters
+        ----------
+        layout : Layout
+        texts : list of tuple of str
+            The texts of each group, n long.
+        values : list of ndarray of float64, shape (n,)
+            The numbers of each pair.
+        step : ndarray of int64, shape (n,)
+        epoch : ndarray of float64, shape (n,)
+        """
+        self._store()
+        at = layout.at("wall_time")
+        n = len(step)
+        wall = unknown(n) if at is None else moments(texts[at])
+        step = self._counter(step, np.ones(n, bool), None if np.isnan(epoch).all() else epoch)
+        held = iter(values)
+        for texts_of, number in zip(texts, layout.pair_of, strict=True):
+            if number < 0:
+                continue
+            pair, value = layout.pairs[number], next(held)
+            key, factor = self._key(pair, layout.split)
+            self._columns.add(key, step, value if factor == 1.0 else value * factor, wall, epoch)
+            for text in texts_of[-_RECENT:]:
+                self._remember(pair.name, text, pair.unit)
+
+    def take(self) -> Columns:
+        """The columns since the last call."""
+        self._store()
+        columns, self._columns = self._columns, Columns()
+        return columns
+
+    def certain(self, pair: Pair) -> bool:
+        """Whether a number at the torn end of a log is whole.
+
+        ``0.12`` may be the beginning of ``0.125``: it is, unless the last numbers of this name
+        all had as many digits.
+        """
+        recent = self._shapes.get(pair.name, ())
+        shape = _shape(pair.text, pair.unit)
+        return len(recent) > 2 and shape != "" and set(recent) == {shape}
+
+    def _welcome(self, name: str) -> bool:
+        if name in self._shapes or len(self._shapes) < _MOST_NAMES:
+            return True
+        self.crowded += 1
+        return False
+
+    def _remember(self, name: str, text: str, unit: str) -> None:
+        self._shapes.setdefault(name, deque(maxlen=_RECENT)).append(_shape(text, unit))
+
+    def _key(self, pair: Pair, split: str | None) -> tuple[Key, float]:
+        split = pair.split or split
+        # A name that says its split itself is believed.
+        split = None if not pair.split and parse_name(pair.name)[1] else split
+        unit, factor = self._units.of(pair.name, split, pair.unit)
+        return Key(pair.name, split, "", unit), factor
+
+    def _store(self) -> None:
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        known = np.array([line.step is not None for line in lines], bool)
+        epoch = np.array([math.nan if x.epoch is None else x.epoch for x in lines], np.float64)
+        wall = np.array(
+            [math.nan if x.wall_time is None else x.wall_time for x in lines], np.float64
+        )
+        step = np.array([line.step or 0 for line in lines], np.int64)
+        step = self._counter(step, known, None if np.isnan(epoch).all() else epoch)
+        places: dict[Key, tuple[list[int], list[float]]] = {}
+        for i, line in enumerate(lines):
+            for pair in line.pairs:
+                key, factor = self._key(pair, line.split)
+                at, values = places.setdefault(key, ([], []))
+                at.append(i)
+                values.append(pair.value if factor == 1.0 else pair.value * factor)
+        for key, (at, values) in places.items():
+            self._columns.add(key, step[at], np.array(values, np.float64), wall[at], epoch[at])
+
+
+def _shape(text: str, unit: str) -> str:
+    """Digits behind the point, and the exponent; empty for numbers that any digit may follow."""
+    found = _SHAPE.fullmatch(text)
+    # One digit says nothing: 0.1, 0.2 and 0.25 are all printed as they are.
+    if not found or len(found[1]) < 2:
+        return ""
+    return f"{len(found[1])} {found[2] or ''}{len(found[3] or '')} {unit}"

@@ -1,0 +1,249 @@
+"""Where training stands, by one line: rank, date, epoch, step, split."""
+
+from __future__ import annotations
+
+import re
+
+from trainlens.readers._text.line import Line, Mark, cover
+from trainlens.readers._values import known_split, unix_seconds
+from trainlens.roles import SPLITS
+
+_HEAD = 200
+"""Characters in which a prefix is looked for."""
+
+_RANK = re.compile(
+    r"[\[(](?:rank|default|local_rank|worker)[ _:=#]{0,2}(\d{1,5})[\])]:?"
+    r"|^\s{0,8}\[\d{1,5},(\d{1,5})\]<\w{1,8}>:?"
+    r"|^\s{0,8}(?:rank|worker)[ _:=#]{0,2}(\d{1,5})\s?[:|\]]"
+    r"|\((?:[\w.()]{1,40} )?pid=(\d{1,9})[^)]{0,60}\)",
+    re.IGNORECASE,
+)
+_RANK_WORDS = ("rank", "pid=", "worker", "default", "]<")
+_NUMBERED = re.compile(r"\s{0,6}(\d{1,5}): (?=\s*\S)")
+_GLOG = re.compile(
+    r"[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?\s{1,6}\d{1,9} [\w.-]{1,80}:\d{1,6}\]"
+)
+_SOURCE = re.compile(r"(?<![\w/.])[\w./<>-]{1,120}\.(?:py|cc|cpp|c|cu|h|rs|go):\d{1,6}\]?:?")
+_SOURCE_SIGN = re.compile(r"\.(?:py|cc|cpp|c|cu|h|rs|go):\d")
+_DATE = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?![\d-])"
+)
+_CLOCK = re.compile(r"\[?(?:\d\d[-/]\d\d[ T])?\d?\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?:?")
+
+_TO = r"(\d{1,15})(?:\s{0,12}/\s{0,12}(\d{1,15}))?"
+_SHARE = r"(?:\s{0,4}\(\s{0,4}[\d.]{1,8}\s?%\s?\))?"
+_STEP = re.compile(
+    r"(?<![\w/\ufffd])((?:trainer/|train/)?global[_ ]?step|num_updates|train[_ ]?step"
+    r"|steps?|iter(?:ation)?s?|updates?|(?:total[_ ]?)?time[_ ]?steps)"
+    r"['\"]?\s{0,4}[:=#]?\s{0,12}[\[(]?\s{0,12}" + _TO + r"(\.0)?"
+    r"(?![\w\ufffd%/]|\.\w)" + _SHARE + r"\s?[\])]?[:,]?",
+    re.IGNORECASE,
+)
+_LOW_STEP = re.compile(
+    r"(?<![\w/\ufffd])(?:batch(?:_idx)?|episodes?|rounds?|generation|trial)\s{0,4}[:=#]?\s{0,4}"
+    + _TO
+    + r"(?![\w\ufffd%/]|\.\w)[:,]?",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(r"[|\s]{0,300}(?:\[(\d{1,15})\]|(\d{1,15})(?=[ \t:,]))[:,]?(?=\s{1,8}[A-Za-z_])")
+_EPOCH = re.compile(
+    r"(?<![\w/\ufffd])(?:epochs?|ep)['\"]?(?:\((\w{1,20})\))?\s{0,4}[:=#]?\s{0,8}[\[(]?\s{0,8}"
+    r"(\d{1,9}(?:\.\d{1,20})?)(?:\s{0,4}/\s{0,4}(\d{1,9}))?(?![\d\w\ufffd%]|\.\w)\s{0,4}[\])]?"
+    r"(?:[ \t]{0,12}\[\s{0,12}(\d{1,15})\s{0,4}/\s{0,4}(\d{1,15})" + _SHARE + r"\s?\])?[:,]?",
+    re.IGNORECASE,
+)
+_EPOCH_OF_SPLIT = re.compile(
+    r"^[|\s]{0,300}(train|test|val|valid|validation|eval)\w{0,8}\s?:\s{0,4}(\d{1,9})\s{0,4}"
+    r"\[\s{0,12}(\d{1,15})\s{0,4}/\s{0,4}(\d{1,15})" + _SHARE + r"\s?\]",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(
+    r"(?:^[^\w.+\ufffd-]{0,300}|\|\s{0,12}|(?<!\w)batch(?:es)?\s{0,4}[:=#]?\s{0,4}\[?"
+    r"|(?<=[:\]])\s{0,4}\[\s{0,12})"
+    r"(\d{1,15})\s{0,4}/\s{0,4}(\d{1,15})(?![\w./\ufffd])" + _SHARE + r"\s?\]?",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(
+    r"(?:(?<=[\[(|\s])|^)(" + "|".join(sorted(SPLITS, key=len, reverse=True)) + r")"
+    r"(?:(?: set| results?| metrics?| stats?)?\s?:(?=[\s|])|[\])]|\s{0,4}\||\s{1,4}-"
+    r"|\s{1,4}(?=epoch|step|iter|\|))",
+    re.IGNORECASE,
+)
+_SPLIT_WORDS = ("tr", "val", "test", "dev", "learn")
+_SPLIT_AT = re.compile(
+    r"^[|\s]{0,300}(validation|valid|eval|evaluation|evaluating|test|testing|dev|val)\b"
+    r"[^|=:\d]{0,30}\b(?:at|after|for|on)\b",
+    re.IGNORECASE,
+)
+_SUBSET = re.compile(r"(?<!\w)(\w{1,20}) on ['\"][\w.-]{1,60}['\"] subset", re.IGNORECASE)
+_NET = re.compile(r"(?<!\w)(train|test) net output #\d{1,4}\s?:", re.IGNORECASE)
+_COUNTERS = re.compile(
+    r"([A-Za-z_]{0,24}?)(step|epoch|iteration|iter)['\"]?[:=# \[(]{0,12}(\d{1,15})", re.IGNORECASE
+)
+_OTHER_COUNTER = re.compile(
+    r"(?:best|per|last|next|from|since|of|every|warmup|previous)[\W_]{1,3}$", re.IGNORECASE
+)
+
+
+def take_head(text: str, line: Line) -> str:
+    """Read what a logging system puts before a message: who, when, from which file."""
+    low = text[:_HEAD].lower()
+    ranked = any(word in low for word in _RANK_WORDS)
+    if found := _RANK.search(text, 0, _HEAD) if ranked else None:
+        line.rank = next(g for g in found.groups() if g is not None)
+        line.marks.append(Mark(*found.span(), "name"))
+        text = cover(text, *found.span())
+    elif (found := _NUMBERED.match(text)) and _later_place(text, found.end()):
+        line.rank = found.group(1)
+        line.marks.append(Mark(*found.span(1), "name"))
+        text = cover(text, *found.span())
+    if found := _GLOG.search(text, 0, _HEAD):
+        text = cover(text, *found.span())
+    elif found := _DATE.search(text, 0, _HEAD):
+        line.wall_time = unix_seconds(found.group())
+        line.marks.append(Mark(*found.span(), "wall_time"))
+        text = cover(text, *found.span())
+    elif found := _CLOCK.match(text, len(text) - len(text.lstrip("| \t"))):
+        text = cover(text, *found.span())
+    if _SOURCE_SIGN.search(text, 0, _HEAD) and (found := _SOURCE.search(text, 0, _HEAD)):
+        text = cover(text, *found.span())
+    return text
+
+
+def _later_place(text: str, at: int) -> bool:
+    return bool(_STEP.search(text, at) or _EPOCH.search(text, at) or _DATE.match(text, at))
+
+
+def interleaved(text: str, line: Line) -> bool:
+    """Whether the line counts two steps or two epochs: two lines written into each other."""
+    low = text.lower()
+    if sum(map(low.count, ("step", "epoch", "iter"))) < 2:
+        return False
+    found = [m for m in _COUNTERS.finditer(text) if not _other(text, m.start())]
+    if len(found) < 2:
+        return False
+    line.fixed = False
+    seen: dict[str, tuple[str, int]] = {}
+    for m in found:
+        before, word, value = m.group(1).lower(), m.group(2).lower(), int(m.group(3))
+        if before.endswith("_"):
+            continue
+        other = seen.setdefault(word, (before, value))
+        if other[1] != value and (not other[0] or not before):
+            return True
+    return False
+
+
+def _other(text: str, start: int) -> bool:
+    return bool(_OTHER_COUNTER.search(text[max(0, start - 16) : start]))
+
+
+def take_place(text: str, line: Line) -> str:
+    """Read epoch and step; what names them is masked, so that no name reaches across."""
+    low = text.lower()
+    if "ep" in low or "[" in text:
+        text = _take_epoch(text, line)
+    if "step" in low or "iter" in low or "update" in low:
+        text = _take_step(text, line)
+    if line.step is None and (found := _FRACTION.search(text)):
+        text = _counted(text, line, found, 1, 2)
+    return text
+
+
+def _take_epoch(text: str, line: Line) -> str:
+    if found := _EPOCH_OF_SPLIT.match(text):
+        line.split = known_split(found.group(1))
+        line.epoch = float(found.group(2))
+        line.marks.append(Mark(*found.span(2), "epoch"))
+        return _counted(text, line, found, 3, 4)
+    found = _EPOCH.search(text)
+    while found and _other(text, found.start()):
+        found = _EPOCH.search(text, found.end())
+    if not found:
+        return text
+    line.epoch = float(found.group(2))
+    line.marks.append(Mark(*found.span(2), "epoch"))
+    line.split = known_split(found.group(1))
+    if found.group(1):
+        line.marks.append(Mark(*found.span(1), "name"))
+    if found.group(3):
+        line.epochs = int(found.group(3))
+        line.marks.append(Mark(*found.span(3), "epochs"))
+    if found.group(4):
+        return _counted(text, line, found, 4, 5)
+    return cover(text, *found.span())
+
+
+def _take_step(text: str, line: Line) -> str:
+    if line.step is not None and "step" not in text.lower() and "updates" not in text.lower():
+        return text
+    found = [m for m in _STEP.finditer(text) if not _is_other(text, m.start())]
+    # A counter of the whole training beats one that may start again with each epoch.
+    exact = [m for m in found if m.group(1).lower().startswith(("global", "num_", "train"))]
+    if line.step is None and not found:
+        return text
+    best = exact[0] if exact else found[0] if line.step is None else None
+    if best is None:
+        return text
+    if line.step is not None:
+        line.marks = [m for m in line.marks if m.role not in ("step", "steps")]
+        line.step = line.steps = None
+    text = _counted(text, line, best, 2, 3)
+    line.fixed = line.fixed and not best.group(4)
+    for other in found:
+        if other is not best and (exact or other.group(1).lower() == best.group(1).lower()):
+            text = cover(text, *other.span())
+    if exact:
+        for fraction in _FRACTION.finditer(text):
+            text = cover(text, *fraction.span())
+    return text
+
+
+def _is_other(text: str, start: int) -> bool:
+    return bool(
+        re.search(r"(?:per|skipped|nan|of|every)[\W_]{1,3}$", text[max(0, start - 12) : start])
+    )
+
+
+def take_low_place(text: str, line: Line) -> str:
+    """Read a step from words and places that count steps only beside known metrics."""
+    found = _LOW_STEP.search(text)
+    if found:
+        return _counted(text, line, found, 1, 2)
+    if found := _LEAD.match(text):
+        return _counted(text, line, found, 1 if found.group(1) else 2, 0)
+    return text
+
+
+def _counted(text: str, line: Line, found: re.Match[str], step: int, steps: int) -> str:
+    line.step = int(found.group(step))
+    line.marks.append(Mark(*found.span(step), "step"))
+    if steps and found.group(steps):
+        line.steps = int(found.group(steps))
+        line.marks.append(Mark(*found.span(steps), "steps"))
+    return cover(text, *found.span())
+
+
+def take_split(text: str, line: Line) -> tuple[str, list[tuple[int, str | None]]]:
+    """Read the words that name a split; several of them divide the line: places and splits."""
+    low = text.lower()
+    if not any(word in low for word in _SPLIT_WORDS):
+        return text, []
+    for pattern in (_SUBSET, _NET):
+        if found := pattern.search(text):
+            line.split = known_split(found.group(1)) or line.split
+            text = cover(text, *found.span())
+    if found := _SPLIT_AT.match(text):
+        word = "eval" if found.group(1).lower() == "evaluating" else found.group(1)
+        line.split = known_split(word)
+        line.marks.append(Mark(*found.span(1), "name"))
+        text = cover(text, *found.span())
+    sections = []
+    for found in _SPLIT.finditer(text):
+        sections.append((found.start(), known_split(found.group(1))))
+        text = cover(text, *found.span())
+    if len({split for _, split in sections}) > 1:
+        return text, sections
+    if sections:
+        line.split = line.split or sections[0][1]
+    return text, []

@@ -1,0 +1,234 @@
+"""CSV and TSV: Lightning, Keras, YOLO, Stable-Baselines3, chart exports, tables of one's own.
+
+A header, then rows; the separator is a comma, a tab, a semicolon or a bar. Columns that count
+steps, epochs and time place a row; all other numbers become metrics, and an empty cell is no
+point. Tables with a row a value (``run, metric, step, value``, as trainlens itself writes them)
+and exports with a column a run hold several runs. ``hparams.yaml``, ``args.yaml``, ``opt.yaml``
+and ``hyp.yaml`` beside a file become its configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from trainlens.chunk import Chunk, Notice
+from trainlens.errors import NotFound
+from trainlens.readers._columns import Columns
+from trainlens.readers._csv.block import worth
+from trainlens.readers._csv.faults import LineDamage
+from trainlens.readers._csv.layout import Layout
+from trainlens.readers._csv.long import Long
+from trainlens.readers._csv.rows import Batch, Rows
+from trainlens.readers._csv.runs import OwnRows, header_of, runs_of
+from trainlens.readers._csv.settings import Settings
+from trainlens.readers._csv.sniff import confidence
+from trainlens.readers._csv.wide import Wide
+from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._values import known_split, unix_seconds
+from trainlens.readers.base import HEAD, Source, head
+from trainlens.words import plural
+
+FORMAT = "csv"
+
+_OF_SPLIT = re.compile(r"([a-z]+)_(?:errors?|metrics|loss|losses)")
+_LARGE = 1 << 20
+"""Bytes that are read at once where the file is large enough for the parser of blocks."""
+
+
+def sniff(path: Path) -> float:
+    """Confidence in [0, 0.9] that a file is the table of a training."""
+    if not path.is_file():
+        return 0.0
+    data = head(path).removeprefix(b"\xef\xbb\xbf")
+    return confidence(path, data, len(data) < HEAD - 3)
+
+
+def find(path: Path) -> list[Source]:
+    """The runs of a file: several where a column or the header names them."""
+    runs = runs_of(path)
+    if not runs:
+        return [Source(FORMAT, path)]
+    if len(runs) == 1:
+        return [Source(FORMAT, path, name=runs[0])]
+    return [Source(FORMAT, path, key=run, name=run) for run in runs]
+
+
+def open_source(source: Source) -> CsvLog:
+    """A reader positioned at the beginning."""
+    return CsvLog(source.path, source.key)
+
+
+class CsvLog:
+    """Reads a table, each row exactly once.
+
+    Parameters
+    ----------
+    path : Path
+    run : str
+        Which of the runs in the file; empty for all.
+    """
+
+    def __init__(self, path: Path, run: str = "") -> None:
+        self._path = path
+        self._run = run
+        self._tail = Tail(path)
+        self._damage = LineDamage(path.name)
+        self._columns = Columns()
+        self._settings = Settings(path.parent)
+        self._own: OwnRows | None = None
+        self._notices: list[Notice] = []
+        self._told: set[tuple[str, str]] = set()
+        self._count = 0
+        self._fast = False
+        self._started: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows = Rows(self._damage, self._path.stem)
+        self._sent: set[str] = set()
+        self._header: Layout | None = None
+        self._table: Wide | Long | None = None
+
+    def poll(self, final: bool = False) -> Chunk:
+        """Everything that is new since the last poll.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            If the file cannot be opened.
+        """
+        try:
+            self._read(final)
+        except NotFound:
+            if not self._tail.offset:
+                raise
+            self._note("unreadable", "the file is gone; what was read of it is kept")
+        config, notices = self._settings.take()
+        if final:
+            self._take(self._rows.finish())
+            self._end_table()
+            if not self._count:
+                self._note("empty", "a header and no rows yet" if self._rows.layout else "no rows")
+        config |= {k: v for k, v in self._rows.config.items() if k not in self._sent}
+        self._sent |= self._rows.config.keys()
+        self._assume(self._table)
+        notices, self._notices = notices + self._notices, []
+        return Chunk(self._columns.take(), config, self._damage.take(final) + tuple(notices))
+
+    def _read(self, final: bool) -> None:
+        if not final and not self._tail.changed():
+            return
+        if self._tail.offset and self._tail.replaced():
+            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+            self._end_table()
+            self._own = None
+            self._begin()
+        for piece, lines in self._joined(final):
+            if piece.oversize:
+                self._rows.line += 1
+                what = "a line too long to be a row, passed over"
+                self._damage.line("corrupt", what, self._rows.line)
+            elif piece.torn:
+                self._take(self._rows.torn(piece.data))
+            else:
+                self._rows.fast = self._fast
+                self._take(self._rows.feed(piece.data, lines))
+
+    def _pieces(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
+        if not self._tail.offset:
+            self._fast = worth(self._path.stat().st_size)
+            layout = header_of(self._path)[0] if self._run else None
+            if layout is not None and layout.form == "long":
+                self._own = OwnRows(self._tail, self._run)
+        if self._own is None:
+            return ((piece, None) for piece in self._tail.lines(final))
+        return self._own.pieces(final)
+
+    def _joined(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
+        """Pieces; neighbours joined where large blocks are read faster than small ones."""
+        held: list[Piece] = []
+        for piece, lines in self._pieces(final):
+            odd = piece.torn or piece.oversize or lines is not None
+            if held and (odd or sum(len(p.data) for p in held) >= _LARGE):
+                yield _one(held), None
+                held = []
+            if odd or not self._fast:
+                yield piece, lines
+            else:
+                held.append(piece)
+        if held:
+            yield _one(held), None
+
+    def _take(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            if self._table is None or not self._continues(batch.layout):
+                self._end_table()
+                self._table = self._begin_table(batch.layout)
+            self._header = batch.layout
+            if self._run and batch.layout.runs:
+                batch = batch._replace(layout=batch.layout.of_run(self._run))
+            self._table.add(batch)
+
+    def _continues(self, layout: Layout) -> bool:
+        """Whether rows go on under the same header, wider ones included."""
+        return layout is self._header or bool(
+            self._header and layout.grown_from == self._header.names
+        )
+
+    def _begin_table(self, layout: Layout) -> Wide | Long:
+        comma = self._rows.sep != ","
+        if layout.form == "long":
+            return Long(layout, self._columns, self._damage, comma, self._run)
+        if layout.left_out:
+            what = f"{plural(layout.left_out, 'column')} of extremes or counters beside the values"
+            self._note("skipped", f"{what}, left out")
+        started = unix_seconds(self._rows.config.get("t_start"))
+        self._started = self._started if started is None else started
+        own = layout.of_run(self._run) if layout.runs else layout
+        split = _split_of(self._path.stem)
+        return Wide(own, self._columns, self._damage, comma, self._started, split)
+
+    def _end_table(self) -> None:
+        """Say what can be said about a table once nothing more comes to it."""
+        table, self._table = self._table, None
+        if table is None:
+            return
+        table.end()
+        self._count += table.rows
+        if not isinstance(table, Wide):
+            return
+        self._assume(table)
+        if table.texts:
+            shown = ", ".join(table.texts[:20])
+            more = f" and {len(table.texts) - 20} more" if len(table.texts) > 20 else ""
+            self._note("skipped", f"no numbers in: {shown}{more}")
+        for name, count in list(table.leading.dropped.items())[:20]:
+            what = f"{plural(count, 'nan', 'nan')} before the first number of {name!r}"
+            self._note("skipped", f"{what}: padding, not logged; left out")
+
+    def _assume(self, table: Wide | Long | None) -> None:
+        for text in self._rows.assumed:
+            self._note("assumed", text)
+        if isinstance(table, Wide):
+            for text in [*table.assumed, table.counted]:
+                if text:
+                    self._note("assumed", text)
+
+    def _note(self, kind: str, message: str) -> None:
+        if (kind, message) not in self._told:
+            self._told.add((kind, message))
+            self._notices.append(Notice(kind, self._path.name, message))
+
+
+def _split_of(stem: str) -> str | None:
+    """The split that the name of a file says, as in ``test_error.tsv`` of CatBoost."""
+    found = _OF_SPLIT.fullmatch(stem.lower())
+    return known_split(found.group(1)) if found else None
+
+
+def _one(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    return Piece(pieces[0].start, b"".join(p.data for p in pieces), pieces[-1].end)

@@ -1,0 +1,170 @@
+"""MLPerf training logs: ``:::MLLOG {json}`` lines, and ``:::MLPv0.5.0`` lines before v0.6.
+
+Measurements (``eval_accuracy``, ``train_loss``, ``throughput``, ``tracked_stats``, learning
+rates that carry a step) become points, named as logged; dictionaries are flattened with ``/``.
+The step of a point is the logged step, else the samples seen, else the epoch. Everything else
+becomes the configuration, with the ``status`` that ``run_stop`` gives. Other output between the
+records is looked through for lines that print a loss or a metric with its step.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from trainlens.chunk import Chunk, Notice
+from trainlens.errors import NotFound
+from trainlens.readers._columns import Key
+from trainlens.readers._damage import Damage
+from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._mlperf.aside import read_aside
+from trainlens.readers._mlperf.events import Events
+from trainlens.readers._mlperf.place import At
+from trainlens.readers._mlperf.record import Found, plain, read_line
+from trainlens.readers._mlperf.sniff import confidence
+from trainlens.readers.base import HEAD, Source
+from trainlens.words import plural
+
+FORMAT = "mlperf"
+
+
+def sniff(path: Path) -> float:
+    """Confidence in [0, 1] that a file holds MLPerf records, near its beginning or its end."""
+    if not path.is_file():
+        return 0.0
+    with open(path, "rb") as file:
+        begin = file.read(HEAD // 2)
+        size = file.seek(0, 2)
+        file.seek(max(len(begin), size - HEAD // 2))
+        return confidence(path, begin, file.read(HEAD // 2))
+
+
+def find(path: Path) -> list[Source]:
+    """The one run of a file."""
+    return [Source(FORMAT, path)]
+
+
+def open_source(source: Source) -> MLPerfLog:
+    """A reader positioned at the beginning."""
+    return MLPerfLog(source.path)
+
+
+class MLPerfLog:
+    """Reads an MLPerf log, each record exactly once.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tail = Tail(path)
+        self._damage = Damage(path.name)
+        self._events = Events()
+        self._given: dict[str, Any] = {}
+        self._notices: list[Notice] = []
+        self._told: set[str] = set()
+        self._closed = False
+
+    @property
+    def records(self) -> int:
+        """Records read so far, of every kind."""
+        return self._events.records
+
+    def poll(self, final: bool = False) -> Chunk:
+        """Everything that is new since the last poll.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            If the file cannot be opened.
+        """
+        try:
+            self._read(final)
+        except NotFound:
+            if not self._tail.offset:
+                raise
+            self._note("unreadable", "the file is gone; what was read of it is kept")
+        for what in sorted(self._events.places.assumed):
+            self._note("assumed", what)
+        if final and not self._closed:
+            self._closed = True
+            self._close()
+        config = self._events.config
+        new = {k: v for k, v in config.items() if k not in self._given or self._given[k] != v}
+        self._given = dict(config)
+        notices, self._notices = tuple(self._notices), []
+        return Chunk(self._events.columns.take(), new, self._damage.take(final) + notices)
+
+    def _read(self, final: bool) -> None:
+        if not final and not self._tail.changed():
+            return
+        if self._tail.offset and self._tail.replaced():
+            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+            self._events.places.restart()
+        for piece in self._tail.lines(final):
+            if piece.oversize:
+                what = "a line too long to be a record, passed over"
+                self._damage.add("corrupt", what, piece.start, piece.end, 1)
+            else:
+                self._take(piece)
+        self._events.flush()
+
+    def _take(self, piece: Piece) -> None:
+        at = piece.start
+        for raw in piece.data.split(b"\n"):
+            end = min(at + len(raw) + 1, piece.end)
+            if raw.strip():
+                line = plain(raw)
+                found = read_line(line, piece.torn)
+                for record in found.records:
+                    self._events.take(record)
+                if found.damage:
+                    self._report(piece, at, end, found)
+                if not found.marks and not piece.torn:
+                    self._aside(line)
+            at = end
+
+    def _report(self, piece: Piece, start: int, end: int, found: Found) -> None:
+        torn = piece.torn and found.lost != 0
+        what = "the last line has no end; " + found.damage if torn else found.damage
+        self._damage.add("torn-tail" if torn else "corrupt", what, start, end, found.lost)
+
+    def _aside(self, line: bytes) -> None:
+        """A line of other output within a run."""
+        said = read_aside(line) if self._events.runs else None
+        if said is None:
+            return
+        places = self._events.places
+        if said.step is not None:
+            places.advance(said.step)
+        epoch = places.epoch if said.epoch is None else said.epoch
+        step = int(said.epoch or 0) if said.step is None else said.step
+        at = At(step, math.nan if epoch is None else epoch)
+        for name, value in said.pairs:
+            # The clock of such lines is of an unknown zone, unlike that of the records.
+            self._events.add(Key(name), at, value, math.nan)
+
+    def _close(self) -> None:
+        events = self._events
+        for key, count in events.unplaced.items():
+            times = plural(count, "time")
+            what = (
+                f"{key} changed {times} without a step or epoch: its last value is kept as setting"
+            )
+            self._note("skipped", what)
+        if events.status and events.status != "success" and not events.open:
+            self._note("unfinished", f"run_stop says that the run was {events.status}")
+        elif events.records and (events.open or not events.runs):
+            self._note("unfinished", "no run_stop: the run was not finished, or its log ends early")
+        if events.runs > 1:
+            self._note("assumed", f"{events.runs} runs, one after the other, in this file")
+        if not events.records:
+            self._note("empty", "no MLPerf record")
+
+    def _note(self, kind: str, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._notices.append(Notice(kind, self._path.name, message))
