@@ -94,6 +94,41 @@ def test_a_bomb_is_bounded(tmp_path, monkeypatch):
     assert [n.lost for n in run.notices if "unfolds to more than" in n.message] == [None]
 
 
+@pytest.mark.parametrize("fill", [b"\n", b"\0", b"\r", b" "])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.log"])
+def test_a_flood_of_nothing_costs_little(tmp_path, name, fill):
+    rows = {
+        "a.jsonl": ROWS,
+        "a.csv": b"step,loss\n" + b"".join(b"%d,%f\n" % (i, 3 / (i + 1)) for i in range(5000)),
+        "a.log": "".join(f"step {i} loss={3 / (i + 1):.6f}\n" for i in range(5000)).encode(),
+    }[name]
+    (tmp_path / f"{name}.xz").write_bytes(lzma.compress(rows + fill * 30_000_000, preset=0))
+    run = trainlens.load_one(tmp_path)
+    assert run["loss"].step.tolist() == list(range(5000))
+    assert "unpack it" in str(run.notices)
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_event_files_within_a_run_may_be_packed(tmp_path, suffix):
+    torch = pytest.importorskip("torch.utils.tensorboard")
+    for part in range(2):
+        writer = torch.SummaryWriter(tmp_path, filename_suffix=f".{part}")
+        for step in range(part * 50, part * 50 + 50):
+            writer.add_scalar("train/loss", 1 / (step + 1), step)
+        writer.close()
+    first = min(tmp_path.iterdir(), key=lambda p: p.name.rpartition(".")[2])
+    packed = first.with_name(f"{first.name}.{suffix}")
+    original = first.read_bytes()
+    packed.write_bytes(PACKERS[suffix](original))
+    first.unlink()
+    run = trainlens.load_one(tmp_path)
+    assert sorted(run["loss"].step.tolist()) == list(range(100))
+    assert run.notices == ()
+    # While the original is still there, its packed copy adds nothing.
+    first.write_bytes(original)
+    assert len(trainlens.load_one(tmp_path)["loss"]) == 100
+
+
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_output_comes_in_bounded_pieces(tmp_path, suffix):
     path = tmp_path / f"zeros.{suffix}"
@@ -150,7 +185,6 @@ def test_zstd_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl.zst"
     path.write_bytes(PACKERS["zst"](ROWS))
     monkeypatch.setattr(_packed, "has_zstd", lambda: False)
-    monkeypatch.setattr("trainlens.readers._reason.has_zstd", lambda: False)
     with pytest.raises(MissingExtra, match=r"trainlens\[zstd\]"):
         trainlens.load(path)
 

@@ -25,8 +25,8 @@ from trainlens.chunk import Chunk, Notice
 from trainlens.errors import MissingExtra
 from trainlens.readers.base import HEAD, Reader
 
-SMALL = 64 << 20
-RATIO = 100
+SMALL = 8 << 20
+RATIO = 32
 """A file may unfold to `SMALL` bytes and `RATIO` times its size."""
 
 _PIECE = 1 << 20
@@ -73,7 +73,7 @@ def first_bytes(path: Path) -> Iterator[Path]:
     path : Path
     """
     kind = wrapping(path) if path.is_file() else ""
-    if not kind or (kind == "zstd" and not has_zstd()):
+    if not kind or not can_unfold(kind):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="trainlens-") as folder:
@@ -134,7 +134,7 @@ class Unfolded:
     """
 
     def __init__(self, path: Path, kind: str) -> None:
-        if kind == "zstd" and not has_zstd():
+        if not can_unfold(kind):
             raise MissingExtra(f"reading {path.name}", "zstd")
         self._path = path
         self._kind = kind
@@ -187,7 +187,7 @@ class Unfolded:
         return []
 
     def _too_much(self, most: int) -> list[Notice]:
-        text = f"unfolds to more than {most >> 20} MiB; the rest was not read"
+        text = f"unfolds to more than {most >> 20} MiB; unpack it to read the rest"
         return self._tell(Notice("skipped", self._path.name, text, None))
 
     def _tell(self, notice: Notice) -> list[Notice]:
@@ -288,6 +288,11 @@ class _Gzip:
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
+
+
+def can_unfold(kind: str) -> bool:
+    """Whether a wrapping can be read here: zstd needs an extra."""
+    return kind != "zstd" or has_zstd()
 
 
 def has_zstd() -> bool:

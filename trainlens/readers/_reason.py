@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainlens.readers._packed import content_name, has_zstd, wrapping
+from trainlens.readers._packed import can_unfold, content_name, wrapping
 from trainlens.readers.base import head
 from trainlens.run import Notice
 
@@ -58,7 +58,7 @@ def _content(start: bytes, path: Path) -> tuple[str, str]:
     if not start:
         return "empty", "is empty"
     if kind := wrapping(path):
-        if kind == "zstd" and not has_zstd():
+        if not can_unfold(kind):
             return "needs-extra", "is compressed with zstd; pip install 'trainlens[zstd]' reads it"
         return "not-a-log", f"is {kind}, but its content is no training log that trainlens reads"
     if "tfevents" in path.name:

@@ -13,11 +13,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from trainlens.chunk import Chunk, Notice
-from trainlens.errors import NotFound
+from trainlens.chunk import Chunk
 from trainlens.readers._columns import Key
 from trainlens.readers._damage import Damage
-from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._follow import TOO_LONG, Follow
+from trainlens.readers._lines import Piece
 from trainlens.readers._mlperf.aside import read_aside
 from trainlens.readers._mlperf.events import Events
 from trainlens.readers._mlperf.place import At
@@ -60,12 +60,10 @@ class MLPerfLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tail = Tail(path)
+        self._file = Follow(path)
         self._damage = Damage(path.name)
         self._events = Events()
         self._given: dict[str, Any] = {}
-        self._notices: list[Notice] = []
-        self._told: set[str] = set()
         self._closed = False
 
     @property
@@ -81,33 +79,27 @@ class MLPerfLog:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        try:
+        with self._file.reading():
             self._read(final)
-        except NotFound:
-            if not self._tail.offset:
-                raise
-            self._note("unreadable", "the file is gone; what was read of it is kept")
         for what in sorted(self._events.places.assumed):
-            self._note("assumed", what)
+            self._file.note("assumed", what)
         if final and not self._closed:
             self._closed = True
             self._close()
         config = self._events.config
         new = {k: v for k, v in config.items() if k not in self._given or self._given[k] != v}
         self._given = dict(config)
-        notices, self._notices = tuple(self._notices), []
-        return Chunk(self._events.columns.take(), new, self._damage.take(final) + notices)
+        notices = self._damage.take(final) + self._file.take()
+        return Chunk(self._events.columns.take(), new, notices)
 
     def _read(self, final: bool) -> None:
-        if not final and not self._tail.changed():
+        if not self._file.grown(final):
             return
-        if self._tail.offset and self._tail.replaced():
-            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+        if self._file.begins_anew():
             self._events.places.restart()
-        for piece in self._tail.lines(final):
+        for piece in self._file.tail.lines(final):
             if piece.oversize:
-                what = "a line too long to be a record, passed over"
-                self._damage.add("corrupt", what, piece.start, piece.end, 1)
+                self._damage.add("corrupt", TOO_LONG, piece.start, piece.end, 1)
             else:
                 self._take(piece)
         self._events.flush()
@@ -154,17 +146,14 @@ class MLPerfLog:
             what = (
                 f"{key} changed {times} without a step or epoch: its last value is kept as setting"
             )
-            self._note("skipped", what)
+            self._file.note("skipped", what)
         if events.status and events.status != "success" and not events.open:
-            self._note("unfinished", f"run_stop says that the run was {events.status}")
+            self._file.note("unfinished", f"run_stop says that the run was {events.status}")
         elif events.records and (events.open or not events.runs):
-            self._note("unfinished", "no run_stop: the run was not finished, or its log ends early")
+            self._file.note(
+                "unfinished", "no run_stop: the run was not finished, or its log ends early"
+            )
         if events.runs > 1:
-            self._note("assumed", f"{events.runs} runs, one after the other, in this file")
+            self._file.note("assumed", f"{events.runs} runs, one after the other, in this file")
         if not events.records:
-            self._note("empty", "no MLPerf record")
-
-    def _note(self, kind: str, message: str) -> None:
-        if message not in self._told:
-            self._told.add(message)
-            self._notices.append(Notice(kind, self._path.name, message))
+            self._file.note("empty", "no MLPerf record")

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.readers._packed import Unfolded, can_unfold, first_bytes, wrapping
 from trainlens.readers._tfevents import yaml_file
 from trainlens.readers._tfevents.copies import Copies
 from trainlens.readers._tfevents.damage import header_length
@@ -127,7 +128,8 @@ def _confidence(path: Path) -> float:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return 0.0
-        start = head(path, 512)
+        with first_bytes(path) as shown:
+            start = head(shown, 512)
     except OSError:
         return named
     if header_length(start, 0) is not None:
@@ -156,6 +158,7 @@ class TensorBoardReader:
         self.path = path
         self._settings = Settings()
         self._files: dict[Path, EventFile] = {}
+        self._unfolded: dict[Path, Unfolded] = {}
         self._copies = Copies()
         self._told: set[Path] = set()
         self._yaml = YamlFile(path / yaml_file.NAME)
@@ -173,6 +176,8 @@ class TensorBoardReader:
             names = event_files(self.path) if self.path.is_dir() else [self.path]
         except OSError as error:
             return self._no_folder(error)
+        unfolding: list[Notice] = []
+        names = [self._unpacked(name, final, unfolding) for name in names]
         self._follow_renames(names)
         names = [name for name in names if self._wanted(name)]
         found = {}
@@ -181,10 +186,27 @@ class TensorBoardReader:
                 found[name] = self._poll(name, group, final)
         batches = [found[name] for name in names]
         config, notices = self._yaml.poll(final)
+        notices += unfolding
         for batch in batches:
             config.update(batch.config)
             notices += batch.notices
         return Chunk(tuple(_columns(batches)), config, tuple(notices))
+
+    def _unpacked(self, path: Path, final: bool, notices: list[Notice]) -> Path:
+        """The file itself, or the copy of the content of a compressed one."""
+        if path not in self._unfolded:
+            try:
+                kind = wrapping(path)
+            except OSError:
+                return path  # reading it will say why
+            if not kind or not can_unfold(kind):
+                return path
+            self._unfolded[path] = Unfolded(path, kind)
+        try:
+            notices += self._unfolded[path].update(final)
+        except OSError as error:
+            notices.append(Notice("unreadable", path.name, f"cannot be read: {error.strerror}"))
+        return self._unfolded[path].content
 
     def _poll(self, name: Path, group: list[Path], final: bool) -> Batch:
         """Poll a file but for what it shares with others of its group, the longest first."""

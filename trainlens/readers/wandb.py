@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainlens.chunk import Chunk, Notice
-from trainlens.errors import NotFound
 from trainlens.readers._damage import Damage
-from trainlens.readers._lines import Tail
+from trainlens.readers._follow import Follow, no_numbers
 from trainlens.readers._values import whole
 from trainlens.readers._wandb import beside, record
 from trainlens.readers._wandb.axes import StepAxes
@@ -33,7 +32,6 @@ FORMAT = "wandb"
 FOLDERS = True
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_SHOWN = 20
 _INTERRUPTED = 255
 
 
@@ -115,19 +113,18 @@ class WandbLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tail = Tail(path)
+        self._file = Follow(path)
         self._damage = Damage(path.name)
         self._axes = StepAxes()
         self._history = History(self._axes)
         self._settings = Settings()
-        self._notices: list[Notice] = []
         self._gaps: list[Gap] = []
         self._malformed: list[Record] = []
         self._num = 0
         self._records = 0
         self._holes = False
         self._exit: int | None = None
-        self._told_gone = self._closed = False
+        self._closed = False
         history, settings = self._history, self._settings
         self._take_in: dict[int, Callable[[bytes, int, int], None]] = {
             record.HISTORY: history.add,
@@ -147,33 +144,27 @@ class WandbLog:
         NotFound, Unreadable
             If the log cannot be opened.
         """
-        try:
+        with self._file.reading():
             self._read(final)
-        except NotFound:
-            if not self._tail.offset:
-                raise
-            self._gone()
         if final:
             self._report_gaps(0)
             self._close()
         self._report_malformed()
-        notices, self._notices = tuple(self._notices), []
         config = self._settings.take()
-        return Chunk(self._history.take(), config, self._damage.take(final) + notices)
+        return Chunk(self._history.take(), config, self._damage.take(final) + self._file.take())
 
     def _read(self, final: bool) -> None:
-        if not final and not self._tail.changed():
+        if not self._file.grown(final):
             return
-        if self._tail.offset and self._tail.replaced():
-            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+        if self._file.begins_anew():
             self._num, self._exit, self._gaps = 0, None, []
-        for piece in self._tail.objects():
+        for piece in self._file.tail.objects():
             if piece.oversize:
                 what = "a record too long to be one, passed over"
                 self._gaps.append(Gap(piece.start, piece.end, "corrupt", what, 1))
                 continue
             scan = Scan(piece.data, piece.start, final and piece.torn)
-            self._tail.advance(scan.used)
+            self._file.tail.advance(scan.used)
             for item in scan.items:
                 if isinstance(item, Gap):
                     self._gaps.append(item)
@@ -210,7 +201,7 @@ class WandbLog:
             first, last, n = self._malformed[0], self._malformed[-1], len(self._malformed)
             where = f"{self._path.name}, bytes {first.begin}-{last.end}"
             what = f"{plural(n, 'record')} with a good checksum but no message of W&B; skipped"
-            self._notices.append(Notice("corrupt", where, what, n))
+            self._file.add(Notice("corrupt", where, what, n))
             self._malformed = []
 
     def _run(self, data: bytes, at: int, end: int) -> None:
@@ -229,13 +220,7 @@ class WandbLog:
         self._exit = record.exit_code(data, at, end)
         if self._exit:
             how = "was interrupted" if self._exit == _INTERRUPTED else "failed"
-            self._note("unfinished", f"exit code {self._exit}: the run {how}")
-
-    def _gone(self) -> None:
-        # A log that was read and then moved away may come back: a sync from another machine.
-        if not self._told_gone:
-            self._told_gone = True
-            self._note("unreadable", "the file is gone; what was read of it is kept")
+            self._file.note("unfinished", f"exit code {self._exit}: the run {how}")
 
     def _close(self) -> None:
         if self._closed:
@@ -243,17 +228,18 @@ class WandbLog:
         self._closed = True
         if not self._settings.config:
             self._read_config()
-        self._note_skipped()
+        if self._history.skipped:
+            self._file.note("skipped", no_numbers(self._history.skipped))
         for what in self._axes.assumed:
-            self._note("assumed", what)
+            self._file.note("assumed", what)
         if not self._history.rows or self._holes:
             self._use_summary()
         if not self._records:
-            self._note("empty", "no intact record")
+            self._file.note("empty", "no intact record")
         elif not self._history.rows:
-            self._note("empty", f"{plural(self._records, 'record')}, but no row of history")
+            self._file.note("empty", f"{plural(self._records, 'record')}, but no row of history")
         if self._exit is None and self._records:
-            self._note("unfinished", "no exit code: the run was killed or is still going")
+            self._file.note("unfinished", "no exit code: the run was killed or is still going")
 
     def _read_config(self) -> None:
         path = beside.config_file(self._path)
@@ -261,19 +247,12 @@ class WandbLog:
             found, notice = read_yaml(path)
             self._settings.adopt(found)
             if notice:
-                self._notices.append(notice)
-
-    def _note_skipped(self) -> None:
-        skipped = self._history.skipped
-        if skipped:
-            shown = ", ".join(f"{name} ({what})" for name, what in list(skipped.items())[:_SHOWN])
-            more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-            self._note("skipped", f"no numbers in: {shown}{more}")
+                self._file.add(notice)
 
     def _use_summary(self) -> None:
         values, source, problem = final_values(self._path)
         if problem:
-            self._notices.append(Notice("corrupt", "wandb-summary.json", problem, None))
+            self._file.add(Notice("corrupt", "wandb-summary.json", problem, None))
         step = whole(values.get("_step"))
         step = self._history.step if step is None else step
         wall_time = values.get("_timestamp", math.nan)
@@ -285,7 +264,4 @@ class WandbLog:
         if new:
             self._history.add_summary(new, wall_time, step)
             what = f"final values of {plural(len(new), 'metric')} from {source}, at step {step}"
-            self._note("assumed", f"{what}: the history does not have them")
-
-    def _note(self, kind: str, message: str) -> None:
-        self._notices.append(Notice(kind, self._path.name, message))
+            self._file.note("assumed", f"{what}: the history does not have them")

@@ -21,6 +21,7 @@ from trainlens.readers._csv.split import (
     is_open,
     named_separator,
     separator_of,
+    text_of,
 )
 
 _MOST_OPEN = 50
@@ -105,6 +106,10 @@ class Rows:
             yield from self._feed_rows(data)
 
     def _feed_rows(self, data: bytes) -> Iterator[Batch]:
+        if not data.strip() and not self._open and self._given is None:
+            # Blank lines alone, however many.
+            self.line += data.count(b"\n")
+            return
         columns: Sequence[Cells] | None = self._clean(data)
         cut = data.find(b"\n", _PART) + 1
         if columns is None and self.fast and 0 < cut < len(data):
@@ -150,7 +155,7 @@ class Rows:
         while self.layout is None and start < len(data):
             stop = data.find(b"\n", start)
             stop = len(data) if stop < 0 else stop
-            self._take([data[start:stop].decode("utf-8", "replace")])
+            self._take([text_of(data[start:stop])])
             start = stop + 1
         return start
 
@@ -158,6 +163,8 @@ class Rows:
         """Take a last line that has no end: without its last cell, which may be cut."""
         yield from self.finish()
         text = data.decode("utf-8", "replace").strip("\r\n\0")
+        if not text.strip() and b"\0" in data:
+            self._damage.line("corrupt", "zero bytes in place of the last rows", self.line + 1)
         if not text.strip() or text.lstrip().startswith("#"):
             return
         self.line += 1

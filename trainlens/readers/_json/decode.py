@@ -91,6 +91,8 @@ def _decode_clean(data: bytes) -> list[Object] | None:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     data = data.strip(b" \t\r\n")
+    if not data:
+        return []
     breaks = data.count(b"\n")
     # Every line break stands between two objects, so the lines form one array.
     if data[:1] != b"{" or data.count(b"}\n{") != breaks:

@@ -1,0 +1,1 @@
+"""Fuzz targets: one module for each format whose bytes trainlens takes apart itself."""

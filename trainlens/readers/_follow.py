@@ -1,0 +1,93 @@
+"""What every reader of one growing file does: notice growth, replacement and loss of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from trainlens.chunk import Notice
+from trainlens.errors import NotFound
+from trainlens.readers._lines import Tail
+
+TOO_LONG = "a line too long to be a record, passed over"
+REPLACED = "the file was replaced or cut; read anew from its beginning"
+GONE = "the file is gone; what was read of it is kept"
+
+
+class Follow:
+    """A file that is followed, and what there is to say about it as a whole.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    tail : Tail
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.tail = Tail(path)
+        self._name = path.name
+        self._notices: list[Notice] = []
+        self._told: set[tuple[str, str]] = set()
+
+    def grown(self, final: bool) -> bool:
+        """Whether there may be something new; always with `final`."""
+        return final or self.tail.changed()
+
+    def begins_anew(self) -> bool:
+        """Whether what was read is no longer there, so that the file is read from its beginning."""
+        if not self.tail.offset or not self.tail.replaced():
+            return False
+        self.note("assumed", REPLACED, again=True)
+        return True
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Reads within; a file that is gone after it was read is a notice, not an error.
+
+        A log that was moved away may come back: rotation, a remote folder.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            If the file cannot be opened and never was.
+        """
+        try:
+            yield
+        except NotFound:
+            if not self.tail.offset:
+                raise
+            self.note("unreadable", GONE)
+
+    def note(self, kind: str, message: str, *, lost: int | None = 0, again: bool = False) -> None:
+        """Say something about the file, once unless `again`; `lost` as in `Notice`."""
+        if again or (kind, message) not in self._told:
+            self._told.add((kind, message))
+            self._notices.append(Notice(kind, self._name, message, lost))
+
+    def add(self, notice: Notice) -> None:
+        """Pass on what was noticed elsewhere, about a part of the file or one beside it."""
+        self._notices.append(notice)
+
+    def take(self) -> tuple[Notice, ...]:
+        """What was noted since the last call."""
+        notices, self._notices = tuple(self._notices), []
+        return notices
+
+
+def no_numbers(names: Mapping[str, str], most: int = 20) -> str:
+    """What holds no numbers, as one line.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Names, and what they hold.
+    most : int
+        Names to show.
+    """
+    shown = ", ".join(f"{name} ({what})" for name, what in list(names.items())[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"no numbers in: {shown}{more}"
