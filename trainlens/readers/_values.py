@@ -20,6 +20,8 @@ STEP_KEYS = (
     "num_updates",
     "train_num_updates",
     "valid_num_updates",
+    "current_step",
+    "current_steps",
     "total_steps",
     "n_iter",
     "updates",
@@ -28,23 +30,55 @@ STEP_KEYS = (
     "timesteps",
     "timesteps_total",
     "training_iteration",
+    "num_timesteps",
+    "globalstep",
+    "global_steps",
+    "itr",
+    "train_step",
+    "training_step",
+    "step_num",
+    "steps",
+    "iterations",
     "batch",
     "batch_idx",
+    "batch_id",
 )
 """Keys that count steps, the best first. Compared in lower case."""
 
-COUNTERS = frozenset(STEP_KEYS[:10])
+COUNTERS = frozenset(STEP_KEYS[:12])
 """Step keys that are no metric even where another key counts the steps."""
 
-EPOCH_KEYS = ("epoch", "current_epoch", "epoch_id")
+EPOCH_KEYS = (
+    "epoch",
+    "current_epoch",
+    "epoch_id",
+    "epoch_num",
+    "epoch_idx",
+    "epoch_number",
+    "n_epoch",
+    "cur_epoch",
+)
 CLOCK_KEYS = ("timestamp", "wall_time", "_timestamp")
 """Keys of Unix seconds, whatever their size."""
 
-DATE_KEYS = ("time", "ts", "datetime", "date")
+DATE_KEYS = ("time", "ts", "datetime", "date", "created_at", "logged_at")
 """Keys of Unix seconds where the number is large enough for a date; else of a duration."""
 
 TIME_KEYS = (*CLOCK_KEYS, *DATE_KEYS)
-SPLIT_KEYS = ("split", "mode", "phase", "subset", "stage")
+SPLIT_KEYS = (
+    "split",
+    "mode",
+    "phase",
+    "subset",
+    "stage",
+    "set",
+    "dataset",
+    "partition",
+    "kind",
+    "type",
+    "event",
+)
+"""Keys whose words may name a split, the best first."""
 
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """The tokens that JSON does not have, as strings."""
@@ -79,6 +113,15 @@ def number(value: Any) -> float | None:
     sign = -1.0 if text[:1] == "-" else 1.0
     found = _NON_FINITE.get(text.lstrip("+-").lower())
     return None if found is None else sign * found
+
+
+_COUNTED = re.compile(r"\s*(\d{1,12})\s*(?:/|of)\s*\d{1,12}\s*")
+
+
+def counted(value: Any) -> Any:
+    """The count in ``"7/100"``; other values as they are."""
+    found = _COUNTED.fullmatch(value) if isinstance(value, str) and len(value) < 64 else None
+    return int(found.group(1)) if found else value
 
 
 def whole(value: Any) -> int | None:

@@ -17,6 +17,7 @@ from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound
 from trainlens.readers._columns import Columns
 from trainlens.readers._csv.block import worth
+from trainlens.readers._csv.comma import decimal_sign, with_points
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Layout
 from trainlens.readers._csv.long import Long
@@ -32,7 +33,7 @@ from trainlens.words import plural
 
 FORMAT = "csv"
 
-_OF_SPLIT = re.compile(r"([a-z]+)_(?:errors?|metrics|loss|losses)")
+_OF_SPLIT = re.compile(r"([a-z]+)_(?:errors?|metrics|loss|losses)|run-(?:.*[-_.])?([a-z]+)-tag-.*")
 _LARGE = 1 << 20
 """Bytes that are read at once where the file is large enough for the parser of blocks."""
 
@@ -88,6 +89,7 @@ class CsvLog:
     def _begin(self) -> None:
         self._rows = Rows(self._damage, self._path.stem)
         self._sent: set[str] = set()
+        self._sign: str | None = None
         self._header: Layout | None = None
         self._table: Wide | Long | None = None
 
@@ -163,6 +165,10 @@ class CsvLog:
 
     def _take(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
+            if self._sign is None:
+                self._sign = decimal_sign(batch, self._rows.sep)
+            if self._sign == ",":
+                batch = with_points(batch)
             if self._table is None or not self._continues(batch.layout):
                 self._end_table()
                 self._table = self._begin_table(batch.layout)
@@ -178,7 +184,7 @@ class CsvLog:
         )
 
     def _begin_table(self, layout: Layout) -> Wide | Long:
-        comma = self._rows.sep != ","
+        comma = self._rows.sep != "," and self._sign != "."
         if layout.form == "long":
             return Long(layout, self._columns, self._damage, comma, self._run)
         if layout.left_out:
@@ -225,7 +231,7 @@ class CsvLog:
 def _split_of(stem: str) -> str | None:
     """The split that the name of a file says, as in ``test_error.tsv`` of CatBoost."""
     found = _OF_SPLIT.fullmatch(stem.lower())
-    return known_split(found.group(1)) if found else None
+    return known_split(found.group(1) or found.group(2)) if found else None
 
 
 def _one(pieces: list[Piece]) -> Piece:

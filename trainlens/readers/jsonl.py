@@ -31,7 +31,8 @@ from trainlens.readers._json.duplicates import Duplicates
 from trainlens.readers._json.lists import confidence as of_lists
 from trainlens.readers._json.records import Records
 from trainlens.readers._json.rewritten import Rewritten
-from trainlens.readers._json.sniff import confidence, counts, goes_on, leaves, tells
+from trainlens.readers._json.rows import leaves
+from trainlens.readers._json.sniff import confidence, counts, goes_on, tells
 from trainlens.readers._lines import Piece, Tail
 from trainlens.readers._values import number
 from trainlens.readers.base import HEAD, Reader, Source, head

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,20 +49,28 @@ def choose(layout: Layout, batch: Batch) -> Choice:
     def first(j: int) -> str:
         return cell(batch.cells[j], 0) if j < len(batch.cells) else ""
 
-    def pick(candidates: tuple[int, ...], fits: object) -> int:
-        assert callable(fits)
+    def pick(candidates: tuple[int, ...], fits: Callable[[str], bool]) -> int:
         return next((j for j in candidates if fits(first(j))), -1)
 
-    step = pick(layout.steps, lambda text: is_missing(text) or is_whole(text) or _damaged(text))
-    epoch = pick(layout.epochs, lambda text: is_missing(text) or is_number(text) or _damaged(text))
+    step = pick(layout.steps, lambda text: is_missing(text) or _is_count(text) or _damaged(text))
+    epoch = pick(layout.epochs, lambda text: is_missing(text) or _is_place(text) or _damaged(text))
     if step < 0 and epoch < 0:
         step = pick(layout.fallbacks, is_whole)
+    split = pick(layout.splits, lambda text: known_split(text) is not None)
     return Choice(
         step,
         epoch,
         next((j for j in layout.times if is_time(layout.names[j], first(j))), -1),
-        pick(layout.splits, lambda text: bool(text) and not is_number(text)),
+        split if split >= 0 else pick(layout.splits, lambda t: bool(t) and not is_number(t)),
     )
+
+
+def _is_count(text: str) -> bool:
+    return is_whole(cell(counted([text]), 0))
+
+
+def _is_place(text: str) -> bool:
+    return is_number(cell(counted([text]), 0))
 
 
 def _damaged(text: str) -> bool:
@@ -72,6 +82,16 @@ def is_time(name: str, text: str) -> bool:
     """Whether a first cell under this name is a moment, and not a duration."""
     clock = normal(name).rpartition("/")[2] in CLOCK_KEYS
     return unix_seconds(text, 0.0 if clock else EARLIEST) is not None
+
+
+_COUNTED = re.compile(r"(?:[A-Za-z]{2,10}[ _#:-]{0,2})?(\d{1,12})(?: ?(?:/|of) ?\d{1,12})?")
+
+
+def counted(cells: Cells) -> Cells:
+    """Cells of an axis with ``7/100`` and ``Epoch 7`` as 7."""
+    if isinstance(cells, Clean) or all(c[:1] in "0123456789" and "/" not in c for c in cells):
+        return cells
+    return [found.group(1) if (found := _COUNTED.fullmatch(c.strip())) else c for c in cells]
 
 
 class Steps(NamedTuple):
@@ -93,7 +113,7 @@ class Steps(NamedTuple):
 
 def steps_of(cells: Cells) -> Steps:
     """Whole numbers among n cells."""
-    found = numbers(cells)
+    found = numbers(counted(cells))
     good = wholes(found)
     step, known = np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
     step[found.at[good]] = found.value[good].astype(np.int64)

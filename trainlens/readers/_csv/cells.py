@@ -28,6 +28,7 @@ _WRAPPED = re.compile(
     rf"|\[({_VALUE})\]"
 )
 _COMMA = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _LONGEST = 400
 
 
@@ -139,6 +140,8 @@ def one(text: str, decimal_comma: bool = False) -> tuple[float, str] | str:
         return float(found.group(1) or found.group(2)), ""
     if decimal_comma and _COMMA.fullmatch(text):
         return float(text.replace(",", ".")), ""
+    if _THOUSANDS.fullmatch(text):
+        return float(text.replace(",", "")), ""
     return text
 
 

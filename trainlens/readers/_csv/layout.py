@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from trainlens.readers._csv.cells import is_missing, is_number
+from trainlens.readers._csv.split import cells_of, separator_of
 from trainlens.readers._values import (
     CLOCK_KEYS,
     COUNTERS,
@@ -28,8 +29,11 @@ _MORE_STEPS = (
     "env_steps",
     "num_env_steps",
     "total_env_steps",
+    "totalenvsteps",
+    "totalenvinteracts",
+    "total_env_interacts",
 )
-_IN_EPOCH = ("batch", "batch_idx")
+_IN_EPOCH = ("batch", "batch_idx", "batch_id")
 _STEPS = (*(k for k in STEP_KEYS if k not in _IN_EPOCH), *_MORE_STEPS, *_IN_EPOCH)
 _EPOCHS = (*EPOCH_KEYS, "epochs")
 _ELSE = ("episode", "episodes", "round", "generation", "trial", "")
@@ -45,6 +49,7 @@ _WANDB_AXES = frozenset(
 )
 _TELLING = frozenset({"loss", "metric", "learning-rate", "gradient-norm"})
 _TAG = re.compile(r"(?:^|[-_,. ])tag[-_=](.+)$")
+_MARKS = re.compile(r"(?<=[a-zA-Z])\s*(?:#|\(#\)|\(of \d+\)|\bno\.?)$", re.IGNORECASE)
 _MOST_JUDGED = 2000
 
 
@@ -159,7 +164,7 @@ def is_header(cells: Sequence[str]) -> bool:
     filled = [c for c in cells if c.strip()]
     return (
         bool(filled)
-        and 2 * len(filled) > len(cells)
+        and 2 * len(filled) > len(cells) - (not cells[0].strip())
         and not any(is_number(c) or is_missing(c) or len(c) > 300 for c in filled)
         and any(ch.isalpha() for c in filled for ch in c)
     )
@@ -181,7 +186,7 @@ def _layout_of(cells: tuple[str, ...], stem: str) -> Layout:
         Name of the file, which holds the metric in exports of TensorBoard.
     """
     names = _unique([c.strip() for c in cells])
-    plain = [normal(n) for n in names]
+    plain = [normal(_MARKS.sub("", n)) for n in names]
     for known in (_tensorboard, _long, _wandb):
         if found := known(names, plain, stem):
             return found
@@ -217,6 +222,9 @@ def _ranked(plain: Sequence[str], keys: Sequence[str]) -> tuple[int, ...]:
 
 def _wide(names: tuple[str, ...], plain: list[str]) -> Layout:
     steps = _ranked(plain, _STEPS)
+    if not {"episode", "episodes"}.isdisjoint(plain):
+        # The steps of an episode are its length.
+        steps = tuple(j for j in steps if plain[j] != "steps")
     epochs = _ranked(plain, _EPOCHS)
     # An index that pandas wrote has no name.
     index = [0] if plain[0] in ("", "unnamed:_0") else []
@@ -294,3 +302,29 @@ def _wandb(names: tuple[str, ...], plain: list[str], stem: str) -> Layout | None
         first, names=names, metrics=tuple(kept), runs=tuple(runs), left_out=left_out,
         known="wandb", fallbacks=(),
     )  # fmt: skip
+
+
+def two_levels(above: Sequence[str], cells: Sequence[str]) -> list[str] | None:
+    """Names out of a header of two lines, as pandas writes it; None where there is no second.
+
+    Below ``,train,train,val,val`` stands ``,loss,acc,loss,acc``, and then, maybe, the name of
+    the index by itself.
+    """
+    names = [name.strip() for name in above]
+    if len(cells) != len(names) or names[0]:
+        return None
+    filled = [i for i, c in enumerate(cells) if c.strip()]
+    if filled == [0] and len(names) > 1 and is_header(["", cells[0]]):
+        return [cells[0].strip(), *above[1:]]
+    told = [name for name in names if name]
+    if len(set(told)) == len(told) or not is_header(cells):
+        return None
+    return [
+        f"{a}/{c.strip()}" if a and c.strip() else a or c for a, c in zip(names, cells, strict=True)
+    ]
+
+
+def is_header_behind(text: str) -> bool:
+    """Whether a line is the header, so that the one before it was a title."""
+    cells = cells_of(text, separator_of(text)) or []
+    return len(cells) > 1 and is_header(cells)

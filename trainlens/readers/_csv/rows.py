@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,7 +12,14 @@ import numpy as np
 from trainlens.readers._csv.block import SMALLEST, clean_columns
 from trainlens.readers._csv.cells import Cells, Places, is_missing, is_number
 from trainlens.readers._csv.faults import LineDamage
-from trainlens.readers._csv.layout import Layout, is_header, is_telling, layout_of
+from trainlens.readers._csv.layout import (
+    Layout,
+    is_header,
+    is_header_behind,
+    is_telling,
+    layout_of,
+    two_levels,
+)
 from trainlens.readers._csv.split import (
     cells_of,
     is_closed,
@@ -21,9 +27,11 @@ from trainlens.readers._csv.split import (
     is_open,
     named_separator,
     separator_of,
+    settings_in,
     text_of,
 )
 
+_BEFORE = "a line before the header, passed over"
 _MOST_OPEN = 50
 """Lines that quotes may span."""
 
@@ -81,6 +89,8 @@ class Rows:
         self._stem = stem
         self._sep: str | None = None
         self._comment = ""
+        self._names: list[str] = []
+        self._fresh = False
         self._widths: set[int] = set()
         self._open: list[tuple[int, str]] = []
         self._odd: list[tuple[int, list[str]]] = []
@@ -254,6 +264,10 @@ class Rows:
         if self.layout is None:
             self._begin(line, text)
             return
+        if self._fresh and self.layout.width == 1 and is_header_behind(text):
+            self._damage.line("skipped", _BEFORE, line - 1, None)
+            self.layout = self._sep = None
+            return self._begin(line, text)
         cells = cells_of(text, self.sep)
         if cells is None:
             what = "a row whose quotes do not fit together, passed over"
@@ -264,7 +278,8 @@ class Rows:
     def _aside(self, line: int, text: str) -> bool:
         """Lines that are no rows: comments, settings, conflict markers, the separator."""
         if text[0] == "#":
-            self._settings(text[1:])
+            self._comment = text[1:]
+            self.config |= settings_in(self._comment)
             return True
         if is_marker(text):
             what = "a conflict marker of git, passed over: both sides were read"
@@ -274,15 +289,6 @@ class Rows:
             self._sep = sep
             return True
         return False
-
-    def _settings(self, text: str) -> None:
-        self._comment = text
-        if text.startswith("{") and len(text) < 1 << 16:
-            try:
-                found = json.loads(text)
-            except (ValueError, RecursionError):
-                return
-            self.config |= found if isinstance(found, dict) else {}
 
     def _begin(self, line: int, text: str) -> None:
         sep = self._sep or separator_of(text)
@@ -298,10 +304,11 @@ class Rows:
             self._start(names)
             self._cells(line, cells, text)
         elif not self._aside(line, text):
-            self._damage.line("skipped", "a line before the header, passed over", line, None)
+            self._damage.line("skipped", _BEFORE, line, None)
 
     def _start(self, names: Sequence[str]) -> None:
         self._batch()
+        self._fresh, self._names = True, list(names)
         self.layout = layout_of(names, self._stem)
         self._widths = {self.layout.width}
 
@@ -312,7 +319,9 @@ class Rows:
             return
         if len(cells) > layout.width and not any(c.strip() for c in cells[layout.width :]):
             cells = cells[: layout.width]
-        if self._names_again(layout, cells):
+        if self._fresh and (names := two_levels(self._names, cells)):
+            self._start(names)
+        elif self._names_again(layout, cells):
             self._give_up_odd()
             self._start(cells)
         elif len(cells) in self._widths:
@@ -345,6 +354,7 @@ class Rows:
     def _keep(self, line: int, cells: list[str]) -> None:
         if self._rows and len(cells) != len(self._rows[-1]):
             self._batch()
+        self._fresh = False
         self._rows.append(cells)
         self._lines.append(line)
 
@@ -380,7 +390,7 @@ class Rows:
 
     def _batch(self) -> None:
         if self._rows and self.layout is not None:
-            columns = [list(column) for column in zip(*self._rows, strict=True)]
+            columns = list(map(list, zip(*self._rows, strict=True)))
             self._done.append(Batch(self.layout, columns, np.array(self._lines, np.intp)))
         self._rows, self._lines = [], []
 

@@ -11,7 +11,7 @@ import numpy as np
 from trainlens.readers._csv.axes import steps_of
 from trainlens.readers._csv.cells import Clean, is_missing, is_number
 from trainlens.readers._csv.faults import LineDamage
-from trainlens.readers._csv.layout import Layout
+from trainlens.readers._csv.layout import Field, Layout
 from trainlens.readers._csv.rows import Batch, Rows
 from trainlens.readers._csv.split import is_marker
 from trainlens.roles import parse_name, role_of
@@ -51,8 +51,17 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     batches = [*rows.feed(b"\n".join(lines) + b"\n"), *rows.finish()]
     if rows.layout is None:
         return 0.0
-    begun = sum(map(_is_record, lines)) - 1
+    begun = _count(lines) - 1
     return _of_table(rows.layout, batches, begun)
+
+
+def _count(lines: Sequence[bytes]) -> int:
+    """Records that begin in lines; quotes may hold several lines together."""
+    count, inside = 0, False
+    for line in lines:
+        count += not inside and _is_record(line)
+        inside ^= line.count(b'"') % 2 == 1
+    return count
 
 
 def _is_record(line: bytes) -> bool:
@@ -92,9 +101,17 @@ def _of_names(layout: Layout) -> float:
     if telling and layout.fallbacks and "loss" in roles | ({"loss"} if _rewards(layout) else set()):
         return 0.7
     named = [f for f in layout.metrics if f.name]
+    if layout.fallbacks and len(telling) == len(named) > 1 and _by_split(telling):
+        return 0.7
     if "loss" in roles and len(telling) >= 0.8 * len(named):
         return 0.8 if len(telling) > 1 else 0.55
     return 0.0
+
+
+def _by_split(fields: Sequence[Field]) -> bool:
+    """Whether every metric says of which split it is, and there are two of one metric or more."""
+    parsed = [parse_name(f.name) for f in fields]
+    return all(split for _, split in parsed) and len({m for m, _ in parsed}) < len(parsed)
 
 
 def _rewards(layout: Layout) -> bool:
@@ -102,9 +119,10 @@ def _rewards(layout: Layout) -> bool:
 
 
 def _is_numeric(batch: Batch) -> bool:
-    """Whether most cells under metrics that are filled hold numbers."""
+    """Whether most cells that are filled hold numbers: those under names that tell."""
     filled = good = 0
-    for field in batch.layout.metrics[:500]:
+    # Beside them stand notes, names, lists and matrices, as many as one likes.
+    for field in (batch.layout.telling or batch.layout.metrics)[:500]:
         if field.at >= len(batch.cells):
             continue
         cells = batch.cells[field.at]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+from typing import Any
 
 SEPARATORS = (",", "\t", ";", "|")
 
@@ -47,3 +49,24 @@ def is_open(text: str) -> bool:
 def is_closed(text: str) -> bool:
     """Whether the last cell of a line is complete even though the line has no end."""
     return text.rstrip().endswith('"') and not is_open(text)
+
+
+def text_of(line: bytes) -> str:
+    """A header as text: UTF-8, or Latin-1 where that alone makes letters of its bytes."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        text = line.decode("latin-1")
+        letters = all(ch.isascii() or ch.isalpha() for ch in text)
+        return text if letters else line.decode("utf-8", "replace")
+
+
+def settings_in(text: str) -> dict[str, Any]:
+    """The settings in a comment that is a JSON object, as monitor files begin with."""
+    if not text.startswith("{") or len(text) >= 1 << 16:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from trainlens.readers._csv.axes import (
     Choice,
     Flags,
     choose,
+    counted,
     splits_of,
     spread,
     steps_of,
@@ -209,7 +210,7 @@ class Wide:
             return np.arange(self._counter.rows, self._counter.rows + n, dtype=np.float64)
         if not 0 <= choice.epoch < len(batch.cells):
             return None
-        found = numbers(batch.cells[choice.epoch], self._comma)
+        found = numbers(counted(batch.cells[choice.epoch]), self._comma)
         for i in found.odd:
             what = "no number in the epoch column; the epoch of that row is unknown"
             self._damage.line("corrupt", what, int(batch.line[i]), 0)
@@ -251,7 +252,7 @@ class Wide:
 def _filled(cells: Cells, decimal_comma: bool = False) -> Flags:
     """Which of n cells hold a number."""
     filled = np.zeros(len(cells), bool)
-    filled[numbers(cells, decimal_comma).at] = True
+    filled[numbers(counted(cells), decimal_comma).at] = True
     return filled
 
 

@@ -19,6 +19,7 @@ from trainlens.readers._values import (
     LARGEST,
     SPLIT_KEYS,
     STEP_KEYS,
+    counted,
     known_split,
     number,
     unix_seconds,
@@ -113,10 +114,16 @@ class Fields:
         for key, name in self._present(STEP_KEYS):
             at, value, good = _whole_numbers(self._cells[name])
             use = good & ~known[at]
+            if key == "steps":
+                # The steps of an episode are its length.
+                use &= ~self._episodes()[at]
             step[at[use]] = value[use]
             known[at[use]] = True
             self._keep(name, np.zeros(len(at), bool) if key in COUNTERS else ~use)
         return step, known
+
+    def _episodes(self) -> Flags:
+        return self.holds("episode") | self.holds("episodes")
 
     def wall_time(self) -> Floats | None:
         """Unix seconds, shape (n,)."""
@@ -128,7 +135,7 @@ class Fields:
 
     def epoch(self) -> Floats | None:
         """Epochs, shape (n,)."""
-        return self._floats(EPOCH_KEYS, number, lambda value: (value, np.ones(len(value), bool)))
+        return self._floats(EPOCH_KEYS, _epoch, lambda value: (value, np.ones(len(value), bool)))
 
     def split(self) -> tuple[list[str | None], NDArray[np.intp]]:
         """Labels, the first of which is None for unknown, and the label's number, shape (n,)."""
@@ -176,6 +183,10 @@ class Fields:
             self._cells[name] = self._cells[name].only(rest)
 
 
+def _epoch(value: Any) -> float | None:
+    return number(counted(value))
+
+
 def _label(key: str, value: Any) -> str | None:
     # "split" says what it is; the other words only count where they name a split.
     free = value if key == "split" and isinstance(value, str) and 0 < len(value) <= 64 else None
@@ -191,7 +202,7 @@ def _whole_numbers(cells: Cells) -> tuple[Places, Ints, Flags]:
             pass  # beyond 64 bits: one by one
         else:
             return at, step, (step > -LARGEST) & (step < LARGEST)
-    found = [whole(v) for v in values]
+    found = [whole(counted(v)) for v in values]
     good = np.array([f is not None for f in found], bool)
     return at, np.array([f or 0 for f in found], np.int64), good
 

@@ -11,8 +11,18 @@ import numpy as np
 from trainlens.chunk import Chunk, Floats, Ints, Notice
 from trainlens.errors import NotFound, Unreadable
 from trainlens.readers._columns import Columns, Key
-from trainlens.readers._json.lists import AXES, List, lists, parse, salvage, settings
-from trainlens.readers._values import EPOCH_KEYS, LARGEST, STEP_KEYS
+from trainlens.readers._json.lists import (
+    AXES,
+    MORE_EPOCHS,
+    MORE_STEPS,
+    lists,
+    parse,
+    salvage,
+    settings,
+)
+from trainlens.readers._json.points import List
+from trainlens.readers._values import LARGEST
+from trainlens.roles import parse_name
 
 _MOST = 64 << 20
 
@@ -43,7 +53,7 @@ class Document:
             If the file cannot be read.
         """
         data = self._read(final)
-        document = parse(data) if data else None
+        document = parse(data, self._path.stem) if data else None
         if document is None and data and final:
             document = self._torn(data)
         config: dict[str, Any] = {}
@@ -111,7 +121,7 @@ class Document:
             Key(held.name),
             places[new],
             held.value[new],
-            None,
+            None if held.wall_time is None else held.wall_time[new],
             None if epoch is None else epoch[new],
         )
 
@@ -124,12 +134,23 @@ def _empty(name: str) -> List:
 
 
 def _is_axis(name: str) -> bool:
-    return name.rpartition("/")[2].lower() in AXES
+    return _count_of(name)[1] in AXES
+
+
+def _count_of(name: str) -> tuple[str, str]:
+    """Group or split that an axis is of, and what it counts: ``eval_steps`` is of ``val``."""
+    group, _, last = name.rpartition("/")
+    if last.lower() in AXES:
+        return group, last.lower()
+    counted, split = parse_name(name)
+    return split, counted.lower()
 
 
 def _places(axes: dict[str, List], held: List) -> tuple[Ints | None, Floats | None]:
     """Steps and epochs of a list's numbers from the lists beside it; None for unknown."""
-    step, epoch = _axis(axes, held, STEP_KEYS), _axis(axes, held, EPOCH_KEYS)
+    step, epoch = held.step, held.epoch
+    if step is None and epoch is None:
+        step, epoch = _axis(axes, held, MORE_STEPS), _axis(axes, held, MORE_EPOCHS)
     for counted in (step, epoch):
         if counted is not None and _all_whole(counted):
             return counted.astype(np.int64), epoch
@@ -137,13 +158,14 @@ def _places(axes: dict[str, List], held: List) -> tuple[Ints | None, Floats | No
 
 
 def _axis(axes: dict[str, List], held: List, keys: tuple[str, ...]) -> Floats | None:
-    group = held.name.rpartition("/")[0]
+    split = parse_name(held.name)[1]
+    places = ([split] if split else []) + [held.name.rpartition("/")[0], ""]
     for key in keys:
-        for name, axis in axes.items():
-            above, _, last = name.rpartition("/")
-            complete = len(axis.at) == axis.length >= held.length
-            if last.lower() == key and above in (group, "") and complete:
-                return axis.value[held.at]
+        for place in places:
+            for name, axis in axes.items():
+                complete = len(axis.at) == axis.length >= held.length
+                if _count_of(name) == (place, key) and complete:
+                    return axis.value[held.at]
     return None
 
 

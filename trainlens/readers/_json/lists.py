@@ -9,28 +9,55 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from trainlens.chunk import Floats
 from trainlens.readers._json.decode import Object
-from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, number
+from trainlens.readers._json.points import List, as_points, as_records, of_points, of_records
+from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, known_split, number
 from trainlens.roles import parse_name, role_of
 
 _DEEPEST = 8
 _NAMED = re.compile(rb'"((?:[^"\\]|\\.){1,100})"\s*:\s*[\[{]\s*(?:"0"\s*:\s*)?(?:-?\d|NaN|null)')
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[\]{},]', re.DOTALL)
+_KEYED = re.compile(rb'"(?:epoch[ _-]?)?\d+"\s*:\s*\{', re.IGNORECASE)
+_EXPORT = re.compile(rb"\[\s*\[\s*\d{9,}(?:\.\d*)?\s*,\s*\d+\s*,")
+_TAG = re.compile(r"run-(.*?)-tag-(.+)")
+MORE_STEPS = (*STEP_KEYS, "steps", "iterations", "iters")
+MORE_EPOCHS = (*EPOCH_KEYS, "epochs")
+AXES = frozenset({*MORE_STEPS, *MORE_EPOCHS})
+_ONE = AXES - {"steps", "iterations", "iters", "epochs"}
+"""Counters of one record; the others may also say how many there will be."""
+
 _CLOSED_BY = {b"[": b"]", b"{": b"}"}
 _STEM = re.compile(r"hist|log|metric|train|result|curve|loss", re.IGNORECASE)
-_WRAPPERS = frozenset({"history", "metrics", "logs", "log", "results"})
-AXES = frozenset({*STEP_KEYS, *EPOCH_KEYS})
+_WRAPPERS = frozenset(
+    {"history", "metrics", "logs", "log", "results", "epochs", "steps", "log_history"}
+    | {"entries", "records", "rows", "data"}
+)
 
 
-def parse(data: bytes) -> Object | None:
-    """The one object of a document, None where it is not (yet) one."""
+def tag_of(stem: str) -> str:
+    """The metric of a series that TensorBoard exported, by the file's name; empty for others."""
+    found = _TAG.match(stem)
+    if not found:
+        return ""
+    split = known_split(re.split(r"[-_.]", found.group(1))[-1])
+    name = found.group(2)
+    return name if parse_name(name)[1] or not split else f"{split}/{name}"
+
+
+def parse(data: bytes, stem: str = "") -> Object | None:
+    """The one object of a document, None where it is not (yet) one.
+
+    Parameters
+    ----------
+    data : bytes
+    stem : str
+        Name of the file: an array of points is the metric that it names.
+    """
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         value = orjson.loads(data)
@@ -39,6 +66,8 @@ def parse(data: bytes) -> Object | None:
             value = json.loads(data.decode("utf-8", "replace"))  # takes NaN in a list as well
         except (ValueError, RecursionError):
             return None
+    if isinstance(value, list) and (name := tag_of(stem)):
+        return {name: value}
     return value if isinstance(value, dict) else None
 
 
@@ -62,42 +91,19 @@ def salvage(data: bytes) -> Object | None:
     return parse(data[:cut] + ended)
 
 
-class List(NamedTuple):
-    """The numbers of one list.
-
-    Parameters
-    ----------
-    name : str
-        Keys that lead to it, joined with ``/``.
-    at : ndarray of intp, shape (n,)
-        Places of the numbers in the list.
-    value : ndarray of float64, shape (n,)
-        NaN is a number, null is none.
-    length : int
-        Of the list.
-    """
-
-    name: str
-    at: NDArray[np.intp]
-    value: Floats
-    length: int
-
-    def goes_on(self, before: List) -> bool:
-        """Whether an earlier version of this list is the beginning of it."""
-        n = len(before.at)
-        return (
-            np.array_equal(self.at[:n], before.at)
-            and np.array_equal(self.value[:n], before.value, equal_nan=True)
-            and not (self.at[n : n + 1] < before.length).any()
-        )
-
-
 def lists(document: Object, above: str = "", depth: int = 0) -> Iterator[List]:
-    """The lists of numbers of a document."""
+    """The lists of numbers of a document, and those that its lists of records and points make."""
+    if not depth and (rows := as_records(document)) is not None:
+        yield from of_records(rows, "")
+        return
     for key, value in document.items():
         name = key if not above or above in _WRAPPERS else f"{above}/{key}"
         held = _as_list(value)
-        if held is not None:
+        if (rows := as_records(value)) is not None:
+            yield from of_records(rows, "" if name in _WRAPPERS else name)
+        elif (pairs := as_points(value)) is not None:
+            yield of_points(name, pairs)
+        elif held is not None:
             if (found := _numbers(name, held)) is not None:
                 yield found
         elif isinstance(value, dict) and depth < _DEEPEST:
@@ -120,6 +126,8 @@ def _as_list(value: Any) -> list[Any] | None:
 
 def settings(document: Object) -> Object:
     """What else a document holds at its top: numbers, texts, objects without lists of numbers."""
+    if as_records(document) is not None:
+        return {}
     return {
         key: value
         for key, value in document.items()
@@ -131,18 +139,22 @@ def settings(document: Object) -> Object:
 def confidence(path: Path, data: bytes, whole: bool) -> float:
     """Confidence in [0, 1] that a file is one object of lists of metrics."""
     body = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if body[:1] != b"{" or not (b"[" in body or b'"0"' in body):
+    if body[:1] == b"[":
+        return 0.75 if _EXPORT.match(body) and tag_of(path.stem) else 0.0
+    if body[:1] != b"{" or not (b"[" in body or b'"0"' in body or _KEYED.search(body)):
         return 0.0
     document = parse(body) if whole else None
     if document is None:
         if _is_lines(body):
             return 0.0
-        names = [m.decode("utf-8", "replace") for m in _NAMED.findall(body)]
+        document = None if whole or b"loss" not in body.lower() else salvage(body)
+        names = [found.name for found in lists(document)] if document else []
+        names += [m.decode("utf-8", "replace") for m in _NAMED.findall(body)]
     else:
         names = [found.name for found in lists(document)]
-        if any(number(document.get(key)) is not None for key in AXES):
+        if any(number(document.get(key)) is not None for key in _ONE):
             return 0.0
-    return 0.75 if _tell(names, path, document is not None) else 0.0
+    return 0.75 if _tell(names, path, whole and document is not None) else 0.0
 
 
 def _is_lines(body: bytes) -> bool:

@@ -15,6 +15,8 @@ from trainlens.readers._json.epoch_steps import EpochSteps
 from trainlens.readers._json.evaluations import Evaluations
 from trainlens.readers._json.rows import Cells, Name, Numbers, is_percent, numbers, transpose
 from trainlens.readers._json.settings import take_media, take_settings
+from trainlens.readers._json.shapes import reshaped
+from trainlens.roles import parse_name
 
 Object = dict[str, Any]
 _QUIET = frozenset({Name("", "anomalies"), Name("", "schema")})
@@ -85,6 +87,7 @@ class Records:
         """Take the next records."""
         if not rows:
             return
+        rows = rows if self.native else reshaped(rows)
         cells = transpose(rows, self.native)
         self._set_aside(cells, rows)
         fields = Fields(cells, len(rows))
@@ -141,6 +144,8 @@ class Records:
 
     def _key(self, name: Name, split: str | None) -> Key:
         kind = "loss" if name.section == "losses" else ""
+        if split is not None and not self.native and parse_name(name.name)[1]:
+            split = None  # the name itself says one
         return Key(self._name(name), split, kind, self._units.get(name, ""))
 
     def _name(self, name: Name) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,17 @@ class Name(NamedTuple):
 
     section: str
     name: str
+
+
+def leaves(row: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Names, joined with ``/``, and values of a record without its objects."""
+    for key, value in row.items():
+        name = f"{above}/{key}" if above else key
+        if isinstance(value, dict):
+            if depth < 8:
+                yield from leaves(value, name, depth + 1)
+        else:
+            yield name, value
 
 
 class Cells:

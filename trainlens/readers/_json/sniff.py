@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,20 @@ from trainlens import schema
 from trainlens.readers._json.decode import Object, decode_line, scan
 from trainlens.readers._json.lists import confidence as of_lists
 from trainlens.readers._json.python import is_python
+from trainlens.readers._json.rows import leaves
+from trainlens.readers._json.shapes import reshaped
 from trainlens.readers._values import EPOCH_KEYS, STEP_KEYS, TIME_KEYS, number
 from trainlens.roles import parse_name, role_of
 
 _LOOK_AT = 200
 _LONE = ("metrics", "scalars", "log", "history")
 _TELLING = frozenset({"loss", "metric", "learning-rate", "gradient-norm"})
+_MACHINE = frozenset({"system", "gpu-memory", "throughput", "batch-time"})
+_SAMPLE = frozenset(
+    {"id", "idx", "index", "uid", "uuid", "number", "trial", "name", "model", "file", "filename"}
+    | {"image", "path", "text", "prompt", "question", "input", "label", "target", "params"}
+)
+_WEAK = frozenset({"batch", "batch_idx", "batch_id", "update", "updates"})
 _COUNTERS = frozenset({*STEP_KEYS, *EPOCH_KEYS})
 
 
@@ -35,7 +43,7 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     """
     body = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
     if body[:1] == b"[":
-        return _of_array(body)
+        return _of_array(body) or of_lists(path, data, whole)
     if sure := of_lists(path, data, whole):
         return sure
     if goes_on(body.partition(b"\n")[0]):
@@ -66,17 +74,6 @@ def goes_on(first: bytes) -> bool:
     return first[:1] == b"{" and first.rstrip()[-1:] in b"{[,"
 
 
-def leaves(row: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Names, joined with ``/``, and values of a record without its objects."""
-    for key, value in row.items():
-        name = f"{above}/{key}" if above else key
-        if isinstance(value, dict):
-            if depth < 8:
-                yield from leaves(value, name, depth + 1)
-        else:
-            yield name, value
-
-
 def counts(row: Mapping[str, Any]) -> bool:
     """Whether a record has a step or an epoch."""
     return any(key.lower() in _COUNTERS and number(row[key]) is not None for key in row)
@@ -105,14 +102,23 @@ def _metrics(row: Object) -> int:
 
 
 def _of_rows(rows: list[Object]) -> float:
+    rows = list(reshaped(rows))
     numeric = [row for row in rows if _metrics(row)]
     if not numeric or len(numeric) * 4 < len(rows):
         return 0.0
-    if sum(map(counts, numeric)) * 2 >= len(numeric):
+    if sum(counts(row) and not _of_model(row) for row in numeric) * 2 >= len(numeric):
         return 0.9 if any(map(tells, numeric)) or not _wordy(numeric) else 0.3
+    if any(map(_of_sample, numeric)):
+        return 0.0
     if sum(map(tells, numeric)) * 2 >= len(numeric):
         return 0.7
-    return 0.0 if _wordy(numeric) else 0.4
+    known = sum(tells(row, _MACHINE) for row in numeric) * 2 >= len(numeric)
+    return 0.4 if known and not _wordy(numeric) else 0.0
+
+
+def _of_sample(row: Object) -> bool:
+    """Whether a record without a place is about one sample, model or trial of many."""
+    return any(key.lower() in _SAMPLE or key.lower().endswith("_id") for key in row)
 
 
 def _wordy(rows: list[Object]) -> bool:
@@ -140,12 +146,18 @@ def _of_array(body: bytes) -> float:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError:
         whole = scan(body, array=True).objects
-    rows = [row for row in whole if isinstance(row, dict)][:_LOOK_AT]
-    good = [row for row in rows if counts(row) and _metrics(row)]
+    rows = list(reshaped([row for row in whole if isinstance(row, dict)][:_LOOK_AT]))
+    good = [row for row in rows if counts(row) and _metrics(row) and not _of_model(row)]
     if rows and len(good) * 2 >= len(rows) and any(map(tells, good)):
         return 0.8
-    bare = [row for row in rows if tells(row, {"loss"})]
+    bare = [row for row in rows if tells(row, {"loss"}) and not _of_sample(row)]
     return 0.6 if len(bare) > 1 and len(bare) * 2 >= len(rows) and not _wordy(bare) else 0.0
+
+
+def _of_model(row: Object) -> bool:
+    """Whether a record is about a model at some size of its batches, as in a benchmark."""
+    strong = {key.lower() for key in row} & (_COUNTERS - _WEAK)
+    return not strong and _of_sample(row)
 
 
 def _of_pretty(body: bytes) -> float:
