@@ -19,6 +19,8 @@ SPLITS = {
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "validate": "val",
+    "cv": "val",
     "eval": "val",
     "evaluation": "val",
     "dev": "val",
@@ -120,7 +122,7 @@ epoch - - 0
 progress - - 0
     ^((trainer|time|progress)_)?(global_)?steps?$ ^((time|n)_)?iter(ation)?s?$ n(um)?_updates?
     ^updates?$ ^progress(_remaining)?$ ^eta ^t$ elapsed timestamps? timesteps env_steps
-    cur(r|rent)?_(iter|step) (consumed|trained)_(train_)?(samples|tokens) ^(time_)?episodes?$
+    (cur(r|rent)?|acc)_(iter|step) (consumed|trained)_(train_)?(samples|tokens) ^(time_)?episodes?$
     (samples|tokens|examples|frames)_seen num_(env|agent)_steps~ episodes_(total|this_iter)
     total~(steps|iters|iterations|frames|kimgs|interacts) ^(train_)?wall$ wall_?time wall_clock~
     time_total total_time time_remaining (time|iters?)_since_restore runtime
@@ -170,7 +172,8 @@ loss min - 0
 loss min - 1
     ^ce ce$ bce nll xent [a-z]*cross_?entropy perplexity ppl bits_per~ bp[bcd]$
     neg(ative)?_(log_?lik[a-z]*|elbo) nelbo [a-z]*nloglik ^multi_class~ ^objective$
-    ^criterion$
+    ^criterion$ ^((total|avg|average|mean)_)?cost$ verlust perte perdita
+    ^[dg]_(a|b|gan[a-z]*|l1|real|fake|vgg|feat)$ ^(cycle|idt)_[ab]$
 
 # Measures of quality.
 metric min mm 2
@@ -192,6 +195,7 @@ metric max - 1
     pass_(at|rate)~ exact_match ^em$ success(es)?(_rate)? win_?(rate|ratio) solve_rate
     [a-z]*bleu rouge[a-z]* chrf meteor cider spice bert_?score ^comet$ ssim ms_ssim
     spearman~ pearson~ kendall~ mcc [a-z]?kappa ccc plcc srcc ^corr(elation)?$
+    genauigkeit exactitude pr_cision
     pck[a-z]? oks gdt~ p?_?l_?ddt~ tm_?score inception_score clip_score
     nds mota hota idf1 ^[ul]as$ ^pq$ v_measure nmi ^ari$ gini log_?lik(elihood)?
     rewards?_(margins?|accurac[a-z]*)
@@ -235,6 +239,7 @@ def _table() -> tuple[_Row, ...]:
 _OTHER = Role("other")
 _LONGEST = 256
 _CONTEXT = re.compile(r"\{.*\}$")
+_RATE = re.compile(r"/(s|sec|second)$")
 _CAMEL = re.compile(r"([a-z0-9])([A-Z])")
 _BETWEEN = re.compile(r"[^a-z0-9@]+")
 _GROUPS = re.compile(r"/|\.(?!\d)")
@@ -283,7 +288,7 @@ def role_of(metric: str, kind: str = "") -> Role:
     """
     if kind == "system":
         return Role("system", unit=_unit(metric, Role("system")))
-    plain = _CONTEXT.sub("", metric[:_LONGEST])
+    plain = _RATE.sub(r"_per_\1", _CONTEXT.sub("", metric[:_LONGEST]))
     full, last = normalise(plain), normalise(_last(plain))
     found = next(
         (

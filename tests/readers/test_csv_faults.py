@@ -206,11 +206,11 @@ def test_a_stray_quote_swallows_no_row(tmp_path):
 
 def test_a_replaced_file_is_read_anew(tmp_path):
     path = tmp_path / "metrics.csv"
-    path.write_text("step,loss\n1,0.5\n2,0.25\n")
+    path.write_text("step,loss\n1,0.5\n2,0.25\n3,0.125\n")
     live = reader.open_source(Source("csv", path))
     first = live.poll()
     path.write_text("step,acc\n7,1\n")
-    got = gather([live.poll()])
+    got = gather([live.poll(final=True)])
     assert gather([first])["loss", None, ""][0][1] == "0.5"
     assert list(got) == [("acc", None, "")]
 

@@ -7,6 +7,7 @@ beside them (Lightning with two loggers), and one folder of event files a split 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from trainlens.readers.base import Reader, Source
 from trainlens.roles import parse_name
 
 _EVENTS, _TABLE = "tensorboard", "csv"
+_HPARAMS = re.compile(r"\d{10}\.\d+")
+"""Folders that `add_hparams` of torch makes, named after the moment, in that of the run."""
 
 
 def joined(sources: Sequence[Source]) -> list[Source]:
@@ -44,7 +47,7 @@ def _by_split(sources: list[Source]) -> list[Source]:
     for parent, children in groups.items():
         top = [s for s in events if s.path == parent]
         parts = [replace(c, split=_split_of(c, bool(top))) for c in children]
-        parts = [p for p in parts if p.split]
+        parts = [p for p in parts if p.split or (top and _HPARAMS.fullmatch(p.path.name))]
         if _belong(top, parts):
             whole = Source(_EVENTS, parent, parts=(*top, *parts))
             old = [*top, *(replace(p, split="") for p in parts)]

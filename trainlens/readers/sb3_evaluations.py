@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from trainlens.chunk import Chunk, Floats, Ints, Notice
 from trainlens.errors import NotFound, Unreadable
 from trainlens.readers._columns import Columns, Key
-from trainlens.readers._sb3.archive import END, HEADER, entry_at, members
+from trainlens.readers._sb3.archive import END, HEADER, entry_at, members, stray
 from trainlens.readers._sb3.array import load
 from trainlens.readers._values import LARGEST
 from trainlens.readers.base import HEAD, Source, head
@@ -185,6 +185,9 @@ def _decode(data: bytes) -> _Found:
         kept = f"; {plural(len(arrays), 'array')} before it are intact" if arrays else ""
         faults.append(_Fault("torn-tail", what + kept, f", bytes {len(data)}-{len(data)}"))
     whole = not faults
+    if whole and (between := stray(data)) is not None:
+        what = "bytes that belong to no array, passed over; an array may be missing"
+        faults.append(_Fault("corrupt", what, ", bytes {}-{}".format(*between), None))
     rows = {name: _rows(arrays[name]) for name in _MEASURED if name in arrays}
     lengths = [len(array) for array in arrays.values()]
     count = min(lengths, default=0)

@@ -7,8 +7,9 @@ configuration; simple ``name: value`` lines before the first record become its s
 
 Known dialects: ``key=value`` and ``key: value``, progress bars of tqdm, Keras and rich,
 Hugging Face, fairseq, timm, detectron2, MMEngine, Megatron, torchtitan, nnU-Net, XGBoost,
-LightGBM, scikit-learn, Caffe, boxes of reinforcement learning, columns under a heading, and
-files of two columns, a step and a number.
+LightGBM, CatBoost, scikit-learn, Caffe, Darknet, ESPnet, Marian,
+spaCy, boxes of reinforcement learning, columns under a heading, and files of two columns, a step
+and a number.
 """
 
 from __future__ import annotations

@@ -24,8 +24,11 @@ def _metric(name: str, count: int, rng: random.Random) -> LogFile:
     rows: list[tuple[bytes, tuple[Point, ...], bool]] = []
     for i in range(count):
         value = rng.uniform(0, 9)
-        line = b"%d %r %d\n" % (1_700_000_000_000 + 1000 * i, value, 10 * i)
-        rows.append((line, (Point(name, None, 10 * i, value),), False))
+        # Not from 0: two lines of step 0 at the beginning (the first line of one log, and another
+        # log glued to it) look like a metric without steps, and a reader cannot wait for more.
+        step = 10 * (i + 1)
+        line = b"%d %r %d\n" % (1_700_000_000_000 + 1000 * i, value, step)
+        rows.append((line, (Point(name, None, step, value),), False))
     data, records = lined(rows)
     return LogFile(f"{RUN}/metrics/{name}", data, "lines", records, broken=_broken)
 

@@ -7,18 +7,17 @@ object in themselves, so each is found on its own: a torn document loses what is
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import orjson
 
-from trainlens.readers._catboost.rows import LAST, Ascending, Cell, Gap, Row, Rows
+from trainlens.readers._catboost.header import META, read_header
+from trainlens.readers._catboost.rows import LAST, SEAM, Ascending, Cell, Gap, Row, Rows
 from trainlens.readers._json.decode import decode_line
 from trainlens.readers._lines import Tail
 from trainlens.readers._values import number, whole
 
-_META = re.compile(rb'"meta"\s*:\s*')
 _ENTRY = re.compile(rb"\{[^{}]*\}")
 _OPENS = re.compile(rb'"iterations"\s*:\s*\[')
 _ANY_ENTRY = re.compile(rb'\{[^{}]*"iteration"\s*:')
@@ -33,7 +32,7 @@ def looks_like(head: bytes) -> bool:
     """Whether the beginning of a file is that of a CatBoost training."""
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     told = sum(key in head for key in (b'"launch_mode"', b'"learn_metrics"', b'"iteration_count"'))
-    return begin[:1] == b"{" and bool(_META.search(head)) and told >= 2
+    return begin[:1] == b"{" and bool(META.search(head)) and told >= 2
 
 
 class Document:
@@ -47,7 +46,7 @@ class Document:
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
         self.meta: dict[str, Any] = {}
-        self._begun = False
+        self._begun = self._following = False
         self._keys: set[str] = set()
         self._admit = Ascending()
 
@@ -85,13 +84,11 @@ class Document:
         begin = opens.end() if opens is not None else 0
         if entry is not None and (opens is None or entry.start() < opens.start()):
             begin = entry.start()
-        self.meta = _meta(data[:begin])
-        if len(_META.findall(data[:begin])) > 1:
-            what = "the file begins more than once; what stood there before is gone"
-            gaps.append(Gap("corrupt", what, start, start + begin, 1))
-        if not self.meta:
-            what = "what the run is and how its metrics are called cannot be read"
-            gaps.append(Gap("corrupt", what, start, start + begin, 0))
+        self.meta, damage, lost = read_header(data[:begin])
+        if len(META.findall(data[:begin])) > 1:
+            damage, lost = "the file begins more than once; what stood there before is gone", 1
+        if damage:
+            gaps.append(Gap("corrupt", damage, start, start + begin, lost))
         return begin
 
     def _entries(
@@ -105,11 +102,13 @@ class Document:
         """Take the complete entries; the offset behind the last."""
         end = begin
         for match in _ENTRY.finditer(data, begin):
-            between = data[end : match.start()].strip(_BETWEEN)
-            if between:
+            between = data[end : match.start()]
+            if between.strip(_BETWEEN):
                 _add(gaps, _gap(between, start + end, start + match.start()))
+            elif between.count(b",") != self._following:
+                gaps.append(Gap("corrupt", SEAM, start + end, start + match.start(), 0))
             self._take(match.group(), start + match.start(), start + match.end(), found, gaps)
-            end = match.end()
+            end, self._following = match.end(), True
         return end
 
     def _take(self, data: bytes, start: int, end: int, found: list[Row], gaps: list[Gap]) -> None:
@@ -121,7 +120,11 @@ class Document:
         if not self._keys:
             sets = [self.meta.get("learn_sets"), self.meta.get("test_sets")]
             named = [name for names in sets if isinstance(names, list) for name in names]
-            self._keys = {"iteration", *TIMES, *map(str, named), *entry}
+            self._keys = {"iteration", *TIMES, *map(str, named)}
+            if named and not entry.keys() <= self._keys:
+                what = "an entry with a name that the beginning of the file does not know"
+                _add(gaps, Gap("corrupt", what, start, end, 0))
+            self._keys |= entry.keys()
         cells = dict(_cells({key: v for key, v in entry.items() if key in self._keys}))
         if not entry.keys() <= self._keys:
             what = "an entry with an unknown name; its other values were kept"
@@ -130,18 +133,6 @@ class Document:
             what = f"an entry with more than {_MOST} values of a set; the first were kept"
             _add(gaps, Gap("skipped", what, start, end, 0))
         found.append(Row(start, end, iteration, cells))
-
-
-def _meta(data: bytes) -> dict[str, Any]:
-    match = _META.search(data)
-    if not match:
-        return {}
-    text = data[match.end() :].decode("utf-8", "replace")
-    try:
-        meta = json.JSONDecoder(strict=False).raw_decode(text)[0]
-    except (ValueError, RecursionError):
-        return {}
-    return meta if isinstance(meta, dict) else {}
 
 
 def _decoded(data: bytes) -> dict[str, Any]:

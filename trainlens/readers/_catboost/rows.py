@@ -10,6 +10,9 @@ from typing import NamedTuple
 LAST = 1 << 62
 """Above every iteration."""
 
+SEAM = "the comma between two entries is not as it was; entries may be missing"
+"""What is lost there, only the numbers of the iterations can tell."""
+
 
 class Cell(NamedTuple):
     """Which value of an iteration: the set it was measured on and the place of its metric.
@@ -95,4 +98,6 @@ class Ascending:
             i = bisect_left(starts, gap.start)
             gap.after = kept[i - 1].iteration if i else before
             gap.before = kept[i].iteration if i < len(kept) else LAST
+            if gap.what == SEAM and gap.before < LAST:
+                gap.lost = gap.before - gap.after - 1
         return Rows({row.iteration: row.values for row in kept}, gaps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,10 @@ from trainlens.readers._values import CLOCK_KEYS, EARLIEST, known_split, unix_se
 Flags = NDArray[np.bool_]
 
 
+JUDGES = 3
+"""Rows that decide which columns are axes."""
+
+
 class Choice(NamedTuple):
     """The columns that are used as axes, -1 for none."""
 
@@ -43,14 +47,26 @@ class Choice(NamedTuple):
         return self.step if self.step >= 0 else self.epoch
 
 
-def choose(layout: Layout, batch: Batch) -> Choice:
-    """The axes of a table, judged by its first row: the same however the file is cut."""
+def choose(layout: Layout, batches: Sequence[Batch]) -> Choice:
+    """The axes of a table, judged by its first rows: the same however the file is cut.
+
+    Parameters
+    ----------
+    layout : Layout
+    batches : sequence of Batch
+        At least the first `JUDGES` rows, or all that there are.
+    """
+    places = [(b.cells, i) for b in batches for i in range(len(b.line))][:JUDGES]
+
+    def texts(j: int) -> list[str]:
+        return [cell(cells[j], i) if j < len(cells) else "" for cells, i in places]
 
     def first(j: int) -> str:
-        return cell(batch.cells[j], 0) if j < len(batch.cells) else ""
+        return texts(j)[0]
 
     def pick(candidates: tuple[int, ...], fits: Callable[[str], bool]) -> int:
-        return next((j for j in candidates if fits(first(j))), -1)
+        # One damaged cell shall not decide.
+        return next((j for j in candidates if sum(map(fits, texts(j))) * 2 > len(places)), -1)
 
     step = pick(layout.steps, lambda text: is_missing(text) or _is_count(text) or _damaged(text))
     epoch = pick(layout.epochs, lambda text: is_missing(text) or _is_place(text) or _damaged(text))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from trainlens.chunk import Floats, Ints
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._csv.axes import (
+    JUDGES,
     Choice,
     Flags,
     choose,
@@ -64,6 +65,7 @@ class Wide:
         self._comma = decimal_comma
         self._split = split
         self._choice: Choice | None = None
+        self._first: list[Batch] = []
         self._metrics = [Metric(f) for f in layout.metrics]
         self._counter = StepCounter()
         self._within = EpochSteps() if layout.in_epoch else None
@@ -92,18 +94,33 @@ class Wide:
         """Take the next rows."""
         for field in batch.layout.metrics[len(self._metrics) :]:
             self._metrics.append(Metric(field))
-        if self._choice is None:
-            self._choice = choose(batch.layout, batch)
-            if self._choice.step < 0 and batch.layout.form != "monitor":
-                self._waiting = None
-        sure = batch.sure
-        if sure is not None and max(self._choice.needed, self._lengths) >= sure:
+        if self._choice is not None:
+            self._accept(batch, self._choice)
+            return
+        self._first.append(batch)
+        if sum(len(b.line) for b in self._first) >= JUDGES:
+            self._decide()
+
+    def _decide(self) -> None:
+        """Choose the axes by the first rows, and take those."""
+        first, self._first = self._first, []
+        if not first:
+            return
+        self._choice = choose(first[0].layout, first)
+        if self._choice.step < 0 and first[0].layout.form != "monitor":
+            self._waiting = None
+        for batch in first:
+            self._accept(batch, self._choice)
+
+    def _accept(self, batch: Batch, choice: Choice) -> None:
+        if batch.sure is not None and max(choice.needed, self._lengths) >= batch.sure:
             return
         self.rows += len(batch.line)
         self._place(batch)
 
     def end(self) -> None:
         """Nothing more comes under this header."""
+        self._decide()
         self._release(None)
         self.leading.end()
 

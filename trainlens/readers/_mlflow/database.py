@@ -15,6 +15,7 @@ from trainlens.readers._columns import Columns, Key
 from trainlens.readers._mlflow.about import config_of, notices_of, run_name, unix_times
 from trainlens.readers._mlflow.rows import Found, Row, columns_of, select
 from trainlens.readers._mlflow.snapshot import MAGIC, Database, Signature, Spoilt, opened, signature
+from trainlens.readers._mlflow.stepless import ZeroSteps
 from trainlens.readers._values import LARGEST
 from trainlens.readers.base import head
 from trainlens.words import plural
@@ -152,6 +153,7 @@ class DatabaseRun:
         self._columns = Columns()
         self._last: Row | None = None
         self._rows: dict[str, int] = {}
+        self._zeros: dict[str, ZeroSteps] = {}
         self._assumed = False
         self._signature: Signature | None = None
         self._config: dict[str, Any] = {}
@@ -232,7 +234,7 @@ class DatabaseRun:
     def _take(self, seen: _Seen) -> None:
         if seen.restarted:
             self._note("assumed", "rows were deleted or moved; the run was read anew")
-            self._rows, self._last = {}, None
+            self._rows, self._zeros, self._last = {}, {}, None
         rows = seen.points.rows
         if rows:
             self._last = rows[-1]
@@ -257,7 +259,11 @@ class DatabaseRun:
         if None in step:
             self._assumed = True
             step = tuple(i if s is None else s for i, s in enumerate(step, before))
-        steps, times = np.array(step, np.int64), unix_times(np.array(stamp, np.float64))
+        steps = np.array(step, np.int64)
+        zeros = self._zeros.setdefault(key, ZeroSteps())
+        if not self._assumed:
+            steps = zeros(steps)
+        times = unix_times(np.array(stamp, np.float64))
         self._columns.add(
             Key(key, kind="system" if key.startswith("system/") else ""), steps, values, times
         )
@@ -279,7 +285,7 @@ class DatabaseRun:
         self._notices += notices_of(seen.info, where)
 
     def _close(self) -> None:
-        if self._assumed:
+        if self._assumed or any(zeros.counted for zeros in self._zeros.values()):
             self._note("assumed", "metrics without steps: the number of the row counts as step")
         if not self._rows and not self._notices and not self._told:
             self._note("empty", "no metrics" if self._run else "no runs in this database")

@@ -12,15 +12,23 @@ from trainlens.readers._columns import Columns, Key
 from trainlens.readers._damage import Damage
 from trainlens.readers._lines import Piece, Tail
 from trainlens.readers._mlflow.about import unix_times
+from trainlens.readers._mlflow.stepless import ZeroSteps
 from trainlens.words import plural
 
 _NUMBER = rb"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf(?:inity)?)"
-# Behind the step may stand a run, a data set and its digest, which are no numbers: numbers
-# there are another line that lost its beginning.
+_BREAK = rb"(?=[ \t]|\r?$)"
+# Letters of UTF-8, not the bytes that damage leaves.
+_LETTER = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_NO_NUMBER = rb"[ \t]+(?!" + _NUMBER + _BREAK + rb")"
+_WORD = _NO_NUMBER + rb"(?:[\x21-\x7e]|" + _LETTER + rb")+" + _BREAK
+_RUN = _NO_NUMBER + rb"[a-z\d][\w-]{7,255}" + _BREAK
+_DIGEST = rb"(?:[ \t]+[\da-f]{8}" + _BREAK + rb"|" + _WORD + rb")"
+# Behind the step may stand a run, and a data set with its digest, of which only the digest may look
+# like a number: numbers there are another line that lost its beginning.
 _LINE = re.compile(
     rb"^(-?\d{1,18})[ \t]+(" + _NUMBER + rb")"
     rb"(?:[ \t]+(-?(?:0|[1-9]\d{0,17}))"
-    rb"(?:[ \t]+(?!" + _NUMBER + rb"(?:[ \t]|\r?$))\S+){0,3})?[ \t]*\r?$",
+    rb"(?:" + _RUN + rb")?(?:" + _WORD + _DIGEST + rb")?)?[ \t]*\r?$",
     re.MULTILINE | re.IGNORECASE,
 )
 
@@ -28,7 +36,8 @@ _LINE = re.compile(
 class MetricFile:
     """Reads one file of ``metrics/``, each line exactly once.
 
-    Lines of the first versions of MLflow have no step; their number counts.
+    Lines of the first versions of MLflow have no step; their number counts. So it does where
+    nothing but step 0 was ever logged.
 
     Parameters
     ----------
@@ -38,13 +47,19 @@ class MetricFile:
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self.assumed = False
+        self._without = False
+        self._zeros = ZeroSteps()
         self._tail = Tail(path)
         self._key = Key(name, kind="system" if name.startswith("system/") else "")
         self._label = f"metrics/{name}"
         self._damage = Damage(self._label)
         self._rows = 0
         self._notices: list[Notice] = []
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the numbers of the lines count as steps."""
+        return self._without or self._zeros.counted
 
     def poll(self, columns: Columns, final: bool) -> list[Notice]:
         """Add what is new to `columns`.
@@ -59,6 +74,7 @@ class MetricFile:
                 text = "the file was replaced or cut; read anew from its beginning"
                 self._notices.append(Notice("assumed", self._label, text))
                 self._rows = 0
+                self._zeros = ZeroSteps()
             for piece in self._tail.lines(final):
                 self._take(piece, columns)
         notices, self._notices = self._notices, []
@@ -83,12 +99,13 @@ class MetricFile:
     def _add(self, rows: list[tuple[bytes, bytes, bytes]], columns: Columns) -> None:
         stamp, value, step = zip(*rows, strict=True)
         if b"" in step:
-            self.assumed = True
+            self._without = True
             step = tuple(s or b"%d" % i for i, s in enumerate(step, self._rows))
         self._rows += len(rows)
+        steps = np.array(list(map(int, step)), np.int64)
         columns.add(
             self._key,
-            np.array(list(map(int, step)), np.int64),
+            steps if self._without else self._zeros(steps),
             _floats(value),
             unix_times(_floats(stamp)),
         )

@@ -32,6 +32,8 @@ _TRACE = re.compile(
     rb"|^\s{0,9}:{1,3}[A-Z]{2,5}v?\d|MLPv\d[\w.]{0,9} \S{1,64} \d|:::ML"
 )
 _BEGINS = re.compile(rb'^\s{0,9}\S{0,12}\s{0,9}\{"|v\d[\w.]{0,9} \S{1,64} \d|:::ML')
+_TORN = "what is left of a damaged record, beside a record that was kept"
+_BEHIND = "other output behind a record, which was kept, on its line"
 _WHOLE_EVENTS = frozenset({"run_final"})
 _OPENING = ("{", "[", '"')
 _LONGEST_WORD = 1000
@@ -105,14 +107,25 @@ def read_line(line: bytes, torn: bool = False) -> Found:
         return _damaged(line)
     records: list[Record] = []
     lost = 0
+    said = _beside(line[: starts[0]], records)
     for begin, end in zip(starts, [*starts[1:], len(line)], strict=True):
-        record = _record(line[begin + 5 : end], torn and end == len(line))
+        record, rest = _record(line[begin + 5 : end], torn and end == len(line))
         if record is None:
             lost += 1
         else:
             records.append(record)
-    what = "a record that is torn or damaged" if lost else _odd_bytes(line)
+            said = _beside(rest, records) or said or (_BEHIND if rest else "")
+    if said == _TORN:
+        lost += 1
+    what = "a record that is torn or damaged" if lost else said or _odd_bytes(line)
     return Found(records, len(starts), what, lost)
+
+
+def _beside(text: bytes, records: list[Record]) -> str:
+    """What is wrong with text beside a record, on its line; a record in it is kept."""
+    found = _damaged(text) if text else Found([])
+    records += found.records
+    return found.damage if found.records or not found.damage else _TORN
 
 
 def _odd_bytes(line: bytes) -> str:
@@ -128,32 +141,34 @@ def _damaged(line: bytes) -> Found:
     if not _TRACE.search(line):
         return Found([])
     begin = line.find(b'{"')
-    record = _new(line[begin:].decode("utf-8", "replace")) if begin >= 0 else None
-    if record is not None:
-        return Found([record], 1, "the mark of a record is damaged; the record was kept", 0)
+    whole = _new(line[begin:].decode("utf-8", "replace")) if begin >= 0 else (None, b"")
+    if whole[0] is not None:
+        return Found([whole[0]], 1, "the mark of a record is damaged; the record was kept", 0)
     if _BEGINS.search(line):
         return Found([], 1, "a record that is torn or damaged", 1)
     return Found([], 1, "what is left of a damaged record", None)
 
 
-def _record(part: bytes, torn: bool) -> Record | None:
-    """The record behind ``:::ML``; None where it is not whole."""
+def _record(part: bytes, torn: bool) -> tuple[Record | None, bytes]:
+    """The record behind ``:::ML`` and what follows it; None where it is not whole."""
     if b"\0" in part:
-        return None
+        return None, b""
     if part.startswith(b"LOG"):
         try:
-            return _of_object(orjson.loads(part[3:]))
+            return _of_object(orjson.loads(part[3:])), b""
         except orjson.JSONDecodeError:
             return _new(part[3:].decode("utf-8", "replace"))
     return _old(part.decode("utf-8", "replace"), torn)
 
 
-def _new(text: str) -> Record | None:
+def _new(text: str) -> tuple[Record | None, bytes]:
     """A record whose object may be followed by other output, or hold NaN."""
+    text = text.lstrip()
     try:
-        return _of_object(_DECODER.raw_decode(text.lstrip())[0])
+        value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
-        return None
+        return None, b""
+    return _of_object(value), text[end:].strip(" \t\r\n").encode()
 
 
 def _of_object(found: Any) -> Record | None:
@@ -169,33 +184,35 @@ def _of_object(found: Any) -> Record | None:
     return Record(found["key"], found.get("value"), seconds, metadata)
 
 
-def _old(text: str, torn: bool) -> Record | None:
+def _old(text: str, torn: bool) -> tuple[Record | None, bytes]:
     found = _OLD.fullmatch(text.rstrip())
     if not found:
-        return None
+        return None, b""
     benchmark, seconds, _, key, rest = found.groups()
     rest = (rest or "").strip()
     if len(rest) > _LONGEST_WORD and not rest.startswith(_OPENING):
-        return None
+        return None, b""
     if torn and not (rest.endswith(("}", "]", '"')) if rest else key in _WHOLE_EVENTS):
-        return None
+        return None, b""
+    value: Any
     try:
-        value: Any = _DECODER.raw_decode(rest)[0] if rest.startswith(_OPENING) else _bare(rest)
+        value, end = _DECODER.raw_decode(rest) if rest.startswith(_OPENING) else _bare(rest)
     except (ValueError, RecursionError):
-        return None
+        return None, b""
     beside = value if isinstance(value, dict) else {}
     metadata = {k: v for k, v in beside.items() if k != "value"}
     if "value" in beside:
         value = beside["value"]
-    return Record(key, value, float(seconds), metadata, benchmark)
+    record = Record(key, value, float(seconds), metadata, benchmark)
+    return record, rest[end:].strip().encode()
 
 
-def _bare(text: str) -> Any:
-    """A value without quotes: a number, true, false, null or a word; None for nothing."""
+def _bare(text: str) -> tuple[Any, int]:
+    """A value without quotes (a number, true, false, null, a word, None for nothing), its end."""
     try:
-        return json.loads(text) if text else None
+        return (json.loads(text) if text else None), len(text)
     except (ValueError, RecursionError):
-        return text
+        return text, len(text)
 
 
 _DECODER = json.JSONDecoder()

@@ -22,6 +22,9 @@ LARGEST = 16 << 20
 _FIXED = struct.Struct("<4sHHHHHIIIHH")
 _LISTED = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LIST = b"PK\x01\x02"
+_LARGE_END = b"PK\x06\x06"
+_PARTS = (HEADER, _LIST, _LARGE_END, END)
+_STREAMED = 8
 _STORED, _DEFLATED = 0, 8
 _UNKNOWN = 0xFFFFFFFF
 _LONGEST = 256
@@ -41,6 +44,8 @@ class Entry(NamedTuple):
     full_size : int
         Length once expanded.
     method, crc : int
+    streamed : bool
+        Its sizes need not stand in the header.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Entry(NamedTuple):
     full_size: int
     method: int
     crc: int
+    streamed: bool = False
 
 
 class Member(NamedTuple):
@@ -75,7 +81,8 @@ def entry_at(data: bytes, at: int) -> Entry | None:
     if _UNKNOWN in (size, full_size):
         full_size, size = _large_sizes(extra) or (full_size, size)
     begin = at + _FIXED.size + name_size + extra_size
-    return Entry(name.decode("utf-8", "replace"), at, begin, size, full_size, method, crc)
+    streamed = bool(found[2] & _STREAMED)
+    return Entry(name.decode("utf-8", "replace"), at, begin, size, full_size, method, crc, streamed)
 
 
 def _large_sizes(extra: bytes) -> tuple[int, int] | None:
@@ -137,6 +144,27 @@ def _by_list(data: bytes, places: list[tuple[int, bytes]]) -> Iterator[Entry]:
 
 def _extra_size(data: bytes, start: int) -> tuple[int, ...]:
     return struct.unpack_from("<H", data, start + 28) if start + 30 <= len(data) else ()
+
+
+def stray(data: bytes) -> tuple[int, int] | None:
+    """The first bytes that belong to no part of the archive; None where there are none."""
+    at = 0
+    while (entry := entry_at(data, at)) is not None:
+        at = entry.begin + entry.size
+        if entry.streamed:
+            # Its length may stand behind it alone.
+            at = _next(data, at)
+    while data[at : at + 4] == _LIST and at + _LISTED.size <= len(data):
+        found = _LISTED.unpack_from(data, at)
+        at += _LISTED.size + sum(found[10:13])
+    if data[at : at + 4] in (END, _LARGE_END):
+        return None
+    return at, _next(data, at + 1)
+
+
+def _next(data: bytes, at: int) -> int:
+    """Offset of the next part."""
+    return min((p for sign in _PARTS if (p := data.find(sign, at)) >= 0), default=len(data))
 
 
 def _member(data: bytes, entry: Entry) -> Member:

@@ -13,7 +13,7 @@ from trainlens.readers._damage import Damage
 from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._text.block import Block
 from trainlens.readers._text.layout import Layout, Layouts
-from trainlens.readers._text.line import GAP, LONGEST, Line
+from trainlens.readers._text.line import GAP, LONGEST, Line, Pair
 from trainlens.readers._text.parse import parse
 from trainlens.readers._text.place import Place
 from trainlens.readers._text.points import Points
@@ -21,10 +21,14 @@ from trainlens.readers._text.ranks import Ranks
 from trainlens.readers._text.settings import Settings
 from trainlens.readers._text.sniff import column_name, two_columns
 from trainlens.readers._text.tables import Tables
+from trainlens.roles import parse_name
 
 _OPEN = re.compile(r"[\w.,%µ+-]\s*$")
 _CONFLICT = re.compile(r"(?:<{7} |>{7} |\|{7} )\S|={7}$")
 _BLANK = re.compile(r"(?:[ \t]{0,4000}[\r\n]){1,100000}")
+_QUOTE = re.compile(
+    r".{0,80}\bbest (?:iteration|epoch|step|score)(?: is)?\s?:\s{0,9}", re.IGNORECASE
+)
 _FEW = 4
 """Lines of one layout that are not worth a batch."""
 
@@ -45,6 +49,8 @@ class Follower:
         self.settings = Settings()
         self.planned: dict[str, Any] = {}
         self.conflicts = 0
+        self._quotes = False
+        self._seen_beside: dict[str, str] = {}
         self._damage = damage
         self._name, self._split = column_name(path)
         self._columns: bool | None = None
@@ -62,6 +68,11 @@ class Follower:
         """Take complete lines."""
         text, at = block.text, 0
         while at < len(text):
+            if text[at] not in "\r\n" and self._quotes:
+                # The line below "Best iteration:" repeats a record.
+                self._quotes = False
+                at = block.stop(at) + 1
+                continue
             if text[at] in "\r\n \t" and (blank := _BLANK.match(text, at)):
                 at = blank.end()
                 continue
@@ -175,6 +186,9 @@ class Follower:
         if _CONFLICT.match(text) and (text[0] != "=" or self.conflicts):
             self.conflicts += 1
             return
+        if _QUOTE.fullmatch(text):
+            self._quotes = True
+            return
         line = self._understand(text)
         if GAP in text and (line is not None or "\0" in text):
             what = "a line with bytes that are no text; what they touch was left out"
@@ -224,7 +238,16 @@ class Follower:
             line.pairs = []
         if len(self._shown) < 256:
             self._shown[line.bar] = shown
+        line.pairs = [pair for pair in line.pairs if self._is_new(line, pair)]
         self._place_line(line)
+
+    def _is_new(self, line: Line, pair: Pair) -> bool:
+        """Whether a bar of training tells something: it shows the last validation all along."""
+        if parse_name(pair.name)[1] not in ("val", "test") or len(self._seen_beside) > 256:
+            return True
+        old = self._seen_beside.get(pair.name)
+        self._seen_beside[pair.name] = pair.text
+        return old != pair.text or line.step == line.steps
 
     def _place_line(self, line: Line) -> bool:
         """Give a line its place; whether it holds points."""

@@ -28,7 +28,11 @@ _REAL = (
 _THOUSANDS = r"([+-]?\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,24})?)"
 _WHOLE = r"(\d{1,15})"
 _EPOCH = r"(\d{1,9}(?:\.\d{1,20})?)"
-_PIECE = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[ \t]+|.", re.DOTALL)
+_ODD = r"(?:\d+\.\d+|\.\d+|\d+(?:\.\d+)?[eE][+-]?\d+)(?:\.\d+)+"
+"""Two numbers grown together (``8.02.51``), an address, a version."""
+
+_PIECE = re.compile(rf"{_ODD}|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[ \t]+|.", re.DOTALL)
+_GROWN = re.compile(_ODD)
 _DIGITS = re.compile(r"[\d.]+(?:e[+-]\d+)?|[ \t]+")
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _MOST = 12
@@ -126,7 +130,9 @@ class Layouts:
             return
         if self._tries >= _TRIES or len(text) > LONGEST:
             return
-        key = _DIGITS.sub("0", text)
+        # A damaged line is no sight of the others: it has other names, or other axes.
+        held = [m.role for m in line.marks], [p.name for p in line.pairs]
+        key = f"{_DIGITS.sub('0', text)}\n{held}"
         if len(self._seen) > 1000:
             self._seen.clear()
         self._seen[key] = self._seen.get(key, 0) + 1
@@ -155,7 +161,10 @@ def _between(text: str, before: str) -> str:
     """Pattern of a stretch without meaning."""
     parts = []
     for piece in _PIECE.findall(text):
-        if piece[0].isdecimal() and piece.isascii():
+        if len(piece) > 1 and _GROWN.match(piece):
+            # As it is: else a damaged line would make the layout of all lines, without a group.
+            parts.append(re.escape(piece))
+        elif piece[0].isdecimal() and piece.isascii():
             parts.append(
                 r"\d{1,15}(?:\.\d{1,24})?(?:[eE][+-]?\d{1,4})?" if _is_real(piece) else r"\d{1,15}"
             )

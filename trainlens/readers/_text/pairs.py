@@ -20,7 +20,7 @@ _END = r"(?![\w:/\ufffd]|[.,-][\w\ufffd])"
 _WORD = r"[A-Za-z_][\w/.@-]{0,63}(?:'s\b)?(?: ?\([\w/%]{1,8}\))?"
 _NAME = rf"{_WORD}(?: {{1,3}}{_WORD}){{0,5}}"
 _AFTER_NAME = re.compile(
-    rf"(\s{{0,12}}[=:]\s{{0,12}}|[ \t]{{1,12}})['\"]?({VALUE})((?:{UNIT})?){_END}"
+    rf"(\s{{0,12}}[=:]\s{{0,12}}|['\"] reached |[ \t]{{1,12}})['\"]?({VALUE})((?:{UNIT})?){_END}"
 )
 # Names are found backwards from their numbers, in the mirrored line: that is fast.
 _MIRRORED_WORD = r"(?:\)[\w/%]{1,8}\( ?)?(?:s')?[\w/.@-]{0,63}[A-Za-z_](?![\w./\ufffd])"
@@ -41,11 +41,15 @@ _NUMBER = re.compile(VALUE)
 _NO_METRIC = re.compile(
     r"^(eta|elapsed|remaining|epochs?|ep|steps?|iter(ation)?s?|took|line|port|pid|rank|version"
     r"|v_num|seed|in|at|for|to|of|and|the|from|with|by|is|was|than|python|size|total_params"
-    r"|num_params|world_size|local_rank|lineno|timestamp|end|after|until|every|saved"
+    r"|num_params|world_size|(data_?)?loader|local_rank|lineno|timestamp|end|after|until|every|saved"
     r"|.*copypaste|.*\.(py|c|cc|cpp|cu|h|rs|go|js|pth?|ckpt))$",
     re.IGNORECASE,
 )
 _DURATION = re.compile(r"(?:^| )(?:epoch|step|batch|iter\w*|train\w*) time$", re.IGNORECASE)
+_MORE = re.compile(r"\s(?:minutes?|hours?|days?|weeks?)\b")
+"""What makes a number a part of a duration: "10 minutes and 3 seconds"."""
+
+_ASIDE = re.compile(r"^ ?\([^()|]{1,16}\)")
 _LETTERS = re.compile(r"[^\W\d_\ufffd]{2,}")
 _LONG = re.compile(r"\d{3,40}")
 _PLAIN = frozenset({"other", "progress", "epoch", "system"})
@@ -85,13 +89,14 @@ def take_pairs(text: str, line: Line, sections: list[tuple[int, str | None]]) ->
     for mark in line.marks:
         if mark.role in ("name", "pair"):
             covered = cover(covered, mark.start, mark.end)
+    _share_split(line)
     _drop_doubles(line)
     return covered
 
 
-def filled(covered: str) -> bool:
-    """Whether hardly a word is left of a line of which the pairs are masked."""
-    return len(_LETTERS.findall(covered)) <= 2
+def filled(covered: str, most: int = 2) -> bool:
+    """Whether hardly a word, `most` of them, is left of a line of which the pairs are masked."""
+    return len(_LETTERS.findall(covered)) <= most
 
 
 def _pair(
@@ -111,7 +116,15 @@ def _pair(
     # What looks like a number may be the rest of a name: "mAP@.5:.95".
     if not name or _NO_METRIC.match(name) or (value[0] == "." and separator == ":"):
         return False
+    if not named and _NO_METRIC.match(name.rpartition(" ")[2]):
+        return False
     telling = _tells(name, unit)
+    # A place in a source, "train.callbacks:143".
+    source = "." in name or text[start - 1 : start] == "("
+    if separator == ":" and source and value.isdecimal() and not telling:
+        return False
+    if _MORE.match(text, found.end()):
+        return False
     if not (named or telling or _is_cell(text, start, found.end())):
         return False
     parsed = number(value.replace(",", ""))
@@ -145,7 +158,7 @@ def _of_dataset(name: str) -> tuple[str, str | None]:
 
 def _is_cell(text: str, start: int, end: int) -> bool:
     before = text[max(0, start - 8) : start].rstrip()
-    after = text[end : end + 8].lstrip()
+    after = _ASIDE.sub("", text[end : end + 24]).lstrip()
     return before.endswith("|") and (not after or after.startswith("|"))
 
 
@@ -161,6 +174,30 @@ def _list(found: re.Match[str], line: Line) -> None:
         value = number(text)
         if value is not None:
             line.pairs.append(Pair(f"{name}[{i}]", value, text))
+
+
+def _share_split(line: Line) -> None:
+    """``val Loss: 0.2 Acc: 0.9``: what the first name says of the split goes for the line.
+
+    ``loss train: 2.0, val: 2.1``: a bare split stands for the metric before it.
+    """
+    metric = ""
+    for i, pair in enumerate(line.pairs):
+        if metric and pair.name.lower() in SPLITS:
+            line.pairs[i] = pair._replace(name=f"{pair.name} {metric}")
+        else:
+            metric = parse_name(pair.name)[0]
+            metric = metric if is_telling(metric) else ""
+    if len(line.pairs) < 2 or line.split:
+        return
+    first, *others = line.pairs
+    word, blank, _ = first.name.partition(" ")
+    split = SPLITS.get(word.lower()) if blank else None
+    if not split or any(parse_name(pair.name)[1] or pair.split for pair in others):
+        return
+    for i, pair in enumerate(others, 1):
+        if role_of(parse_name(pair.name)[0]).name in ("loss", "metric"):
+            line.pairs[i] = pair._replace(split=split)
 
 
 def _drop_doubles(line: Line) -> None:

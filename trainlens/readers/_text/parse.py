@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from trainlens.readers._text.dialects import dialect
 from trainlens.readers._text.line import GAP, LONGEST, Line, Mark, cover
 from trainlens.readers._text.pairs import filled, take_pairs
 from trainlens.readers._text.where import (
+    heading,
     interleaved,
     take_head,
     take_low_place,
@@ -34,7 +36,14 @@ _NO_LETTERS = re.compile(r"[^A-Za-z]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _COLON = re.compile(r"\s?:\s{0,4}$")
 _OTHER_BAR = re.compile(r"sanity check", re.IGNORECASE)
-_STAR = re.compile(r"\s{0,8}\*\s")
+_REPEATED = re.compile(
+    r"[^\w\ufffd]{0,300}(?:resum\w{1,6}\b|load(?:ed|ing)\b|restor\w{1,6}\b|early stop"
+    r"|(?:the |overall )?best\b(?=.{0,200}(?:epoch|step|iter)))",
+    re.IGNORECASE,
+)
+"""What is said of a checkpoint or of the best epoch was recorded when it happened."""
+
+_STAR = re.compile(r"(?:[|\s]{0,300}|.{0,120}\bINFO\s{1,4})\*\s")
 
 
 def parse(text: str) -> Line | None:
@@ -47,7 +56,12 @@ def parse(text: str) -> Line | None:
     """
     # Most lines of most files end here.
     if not _WORTH.search(text) or _FOREIGN in text:
+        split = heading(text)
+        return Line(split=split) if split else None
+    if "Namespace(" in text:
         return None
+    if line := dialect(text):
+        return line
     line = Line(damaged=GAP in text)
     text = take_head(text[:LONGEST], line)
     if found := _KERAS.match(text):
@@ -61,14 +75,16 @@ def parse(text: str) -> Line | None:
 
 
 def _plain(text: str, line: Line) -> Line | None:
+    if _REPEATED.match(text):
+        return None
     text = take_place(text, line)
     text, sections = take_split(text, line)
     covered = take_pairs(text, line, sections)
-    line.filled = filled(covered)
-    if not line.placed and line.telling:
-        _low_place(text, line)
     if not line.split and not line.placed and _STAR.match(text):
         line.split = "val"
+    line.filled = filled(covered, 6 if line.split and line.telling else 2)
+    if not line.placed and line.telling:
+        _low_place(text, line)
     return line if line.placed or line.pairs else None
 
 

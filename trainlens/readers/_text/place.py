@@ -29,6 +29,7 @@ class Place:
         self._per_epoch: int | None = None
         self._epochs: int | None = None
         self._over_epochs = False
+        self._said = False
         self._bar = ""
         self._bar_used = False
         self._filled_bars = 0
@@ -37,7 +38,7 @@ class Place:
         """Give a line its step, epoch and split; whether it holds points then."""
         if line.bar.startswith("/") and not self._is_main(line):
             return False
-        own = line.placed
+        own, self._said = line.placed, line.epoch is not None
         if line.epoch is not None:
             self._epoch = line.epoch
             self._first_epoch = line.epoch if self._first_epoch is None else self._first_epoch
@@ -52,6 +53,8 @@ class Place:
         else:
             line.split = line.split or self._split
         if not line.pairs:
+            # "Test Error:" announces the split of the lines below it.
+            self._split = line.split
             return False
         if own:
             self._bar_used = True
@@ -162,8 +165,12 @@ class Place:
     def _watch(self, raw: int, epoch: float | None, total: int | None, bar: bool) -> None:
         before, epoch_before = self._raw, self._raw_epoch
         rose = epoch_before is not None and epoch is not None and epoch > epoch_before
+        again = bar and not self._said and raw not in (0, total)
+        if rose and raw == before and (again or (bar and self._over_epochs)):
+            # A bar is shown anew after a line that told the epoch.
+            return
         if before is not None and rose and raw <= before:
-            self._per_epoch = total or max(self._per_epoch or 0, before + self._gap)
+            self._per_epoch = total or max(self._per_epoch or 0, before + max(0, self._gap - raw))
         elif before is not None and raw > before:
             self._gap = raw - before
             self._over_epochs = self._over_epochs or rose

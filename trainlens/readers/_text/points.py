@@ -37,6 +37,7 @@ class Points:
         self._lines: list[Line] = []
         self._columns = Columns()
         self._shapes: dict[str, deque[str]] = {}
+        self._said: dict[str, str | None] = {}
 
     def add(self, line: Line) -> None:
         """Take a line that has been placed."""
@@ -109,6 +110,9 @@ class Points:
         split = pair.split or split
         # A name that says its split itself is believed.
         split = None if not pair.split and parse_name(pair.name)[1] else split
+        if not pair.split and split in (None, "train"):
+            # One column, whether or not a line says "train": the order of points is kept.
+            split = self._said.setdefault(pair.name, split)
         unit, factor = self._units.of(pair.name, split, pair.unit)
         return Key(pair.name, split, "", unit), factor
 

@@ -30,6 +30,9 @@ _ROW = re.compile(
     r"|[+-]?(?:nan|inf|NaN|Inf))\s{0,40}"
 )
 _LOOK_AT = 2000
+_ANYWHERE = frozenset(
+    {"other", "progress", "epoch", "system", "batch-time", "data-time", "throughput", "gpu-memory"}
+)
 _RESULTS = frozenset({"result", "results", "score", "scores"})
 
 
@@ -88,14 +91,30 @@ def confidence(path: Path, begin: bytes, end: bytes) -> float:
         return _of_columns(texts)
     found, rows = _understood(texts)
     records = [line for line in found if line.placed and line.pairs and line.telling]
-    placed = {(line.epoch, line.step) for line in records}
-    if len(records) >= 3 and len(placed) >= 2:
+    if not any(map(_learns, found)):
+        return 0.0
+    if len(records) >= 3 and _places(found) >= 2:
         return 0.5
     if rows >= 1 and records:
         return 0.4
     if records and len(records) == len(texts) and len(begin) < 4096 and records[0].steps:
         return 0.4
     return 0.3 if _in_blocks(found) else 0.0
+
+
+def _learns(line: Line) -> bool:
+    """Whether a line tells more than time and memory: those many programs tell."""
+    return any(role_of(parse_name(pair.name)[0]).name not in _ANYWHERE for pair in line.pairs)
+
+
+def _places(found: list[Line]) -> int:
+    """How many different places lines with metrics name; an epoch may stand on a line before."""
+    places, epoch = set(), None
+    for line in found:
+        epoch = epoch if line.epoch is None else line.epoch
+        if line.placed and line.pairs and line.telling:
+            places.add((epoch, line.step))
+    return len(places)
 
 
 def _understood(texts: list[str]) -> tuple[list[Line], int]:
@@ -128,7 +147,7 @@ def _in_blocks(found: list[Line]) -> bool:
     blocks, heading = 0, False
     for line in found:
         if line.placed:
-            heading = not line.pairs
+            heading = not line.telling
         elif heading and line.telling and line.filled:
             blocks, heading = blocks + 1, False
     return blocks >= 2

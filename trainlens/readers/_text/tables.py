@@ -39,6 +39,7 @@ _CELL = re.compile(
     r"([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][+-]?\d{1,4})?|[+-]?(?:nan|inf|NaN))"
     r"(%|[GMK]i?B?|ms|s)?"
 )
+_BAR = re.compile(r":\s{0,4}(\d{1,3})%\s?(?:\||[━╸╺─]{3})")
 _COPY = re.compile(r"(?<!\w)copypaste: (.{1,400})")
 _MOST = 200
 
@@ -140,12 +141,15 @@ class Tables:
             if taken:
                 return taken, line
         cells = _cells(text, ("|" in text and not self._head) or self._bars)
+        if cells[:2] == ["E", "#"]:
+            # spaCy's epoch and step.
+            cells = ["epoch", "step", *cells[2:]]
         if len(cells) >= 2 and self._is_head(cells, text):
             self._head, self._bars = cells, " | " in text
             return True, None
         if not self._head:
             return False, None
-        return self._row(_cells(_before_bar(text), self._bars), "%|" in text, text)
+        return self._row(_cells(_before_bar(text), self._bars), text)
 
     def _of_classes(self, text: str) -> tuple[bool, Line | None]:
         """YOLO's results: ``Class Images Labels P R mAP@.5 ...``, then a row for all of them."""
@@ -157,7 +161,7 @@ class Tables:
         if not words or words[0] != "all" or len(words) != len(names) or None in found:
             return False, None
         pairs = [
-            Pair(name, float(cell[1]), cell[1], cell[2] or "")
+            Pair(name.removeprefix("Box(").rstrip(")"), float(cell[1]), cell[1], cell[2] or "")
             for name, cell in zip(names[1:], found, strict=True)
             if cell and name not in ("Images", "Labels", "Instances")
         ]
@@ -173,13 +177,14 @@ class Tables:
             is_telling(parse_name(cell)[0]) for cell in cells[1:]
         )
 
-    def _row(self, cells: list[str], bar: bool, text: str) -> tuple[bool, Line | None]:
+    def _row(self, cells: list[str], text: str) -> tuple[bool, Line | None]:
+        bar = _BAR.search(text)
         place = _OF.fullmatch(cells[0]) if cells else None
         if not place or len(cells) != len(self._head):
             if text.strip() and not _RULE.fullmatch(text) and not bar and ":" in text:
                 self._head = []
             return False, None
-        if bar and "100%|" not in text:
+        if bar and bar.group(1) != "100":
             return True, None
         line = Line(fixed=False, filled=True, telling=True)
         counts_epochs = self._head[0].lower().startswith("epoch")
@@ -190,6 +195,8 @@ class Tables:
         for name, cell in zip(self._head[1:], cells[1:], strict=True):
             if name.lower() == "epoch":
                 line.epoch = number(cell)
+            elif name.lower() == "step" and counts_epochs:
+                line.step = whole(cell)
             elif found := _CELL.fullmatch(cell):
                 line.pairs.append(Pair(name, float(found[1]), found[1], found[2] or ""))
         line.open_end = True
@@ -198,7 +205,8 @@ class Tables:
 
 
 def _before_bar(text: str) -> str:
-    return text.split("%|")[0].rpartition(":")[0] if "%|" in text else text
+    found = _BAR.search(text)
+    return text[: found.start()] if found else text
 
 
 def _cells(text: str, bars: bool) -> list[str]:

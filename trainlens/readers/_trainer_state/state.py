@@ -127,13 +127,27 @@ def _recovered(data: bytes, path: Path, label: str) -> State:
     rest = data[start + found.end :].strip(_BLANK + b",\0")
     if rest.startswith(b"]"):
         settings |= _object(b"{" + rest[1:].lstrip(_BLANK + b","))
-    entries = _sound(found.objects)
+    objects = list(_unfolded(found.objects))
+    entries = _sound(objects)
     notices = list(_damage(data, start, found.end, found.gaps, label))
-    if odd := len(found.objects) - len(entries):
+    if len(HISTORY.findall(data, start)):
+        what = "another state begins within the file; the entries of both were kept"
+        notices.append(Notice("corrupt", f"{label}, bytes {start}-{start + found.end}", what, 0))
+    if odd := len(objects) - len(entries):
         what = f"{plural(odd, 'entry', 'entries')} without a step, or garbled, left out"
         notices.append(Notice("corrupt", f"{label}, bytes {start}-{start + found.end}", what, odd))
     lost = sum(n.lost or 0 for n in notices)
     return State(path, _step(settings, path, entries), entries, settings, tuple(notices), lost)
+
+
+def _unfolded(objects: list[Object]) -> Iterator[Object]:
+    """Entries; of a whole state that stands among them, the entries that it has."""
+    for found in objects:
+        inner = found.get("log_history")
+        if isinstance(inner, list):
+            yield from (entry for entry in inner if isinstance(entry, dict))
+        else:
+            yield found
 
 
 def _sound(history: list[Any]) -> list[Object]:

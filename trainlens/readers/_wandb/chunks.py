@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from trainlens.readers._wandb.wire import VARINT, Malformed, fields
+from trainlens.readers._wandb.wire import VARINT, Malformed, fields, varint
 
 MAGIC = b":W&B\xe1\xbe\x00"
 BLOCK = 1 << 15
@@ -28,6 +28,9 @@ NEAR = 64
 """Bytes by which the end of a chunk may have moved: inserted or lost ones."""
 OVERHEAD = 1024
 """What looking at a chunk costs beside its checksum, in bytes of checksum."""
+_PROBES = 8
+"""Chunks that are asked for the number of their record: parts of records have none."""
+
 LOOKAHEAD = 2 * BLOCK + 4 * NEAR
 """Bytes behind damage on which the decision depends where to go on."""
 
@@ -213,14 +216,43 @@ class Chunks:
         known = self._begin[bisect_left(self._begin, first) : bisect_left(self._begin, goal)]
         self._visits -= len(known)
         ends = (self._end[begin] for begin in known)
-        if self._visits > 0 and not any(goal in (end, end + self.left(end)) for end in ends):
-            return False
+        if self._visits > 0 and not any(self._adjoin(end, goal) for end in ends):
+            return self._numbered(at, known, goal)
         if goal != self.declared(at):
             return True
         nums = self._num(first), self._num(goal)
         if all(nums):
             return 0 < nums[1] - nums[0] <= (goal - first) // HEADER
         return not self._is_message(at, goal)
+
+    def _adjoin(self, end: int, goal: int) -> bool:
+        """Whether nothing but padding, which may have moved, is from `end` to `goal`."""
+        if goal in (end, end + self.left(end)):
+            return True
+        return 0 < goal - end < HEADER and not any(self.data[end:goal])
+
+    def _numbered(self, at: int, known: list[int], goal: int) -> bool:
+        """Whether the numbers of records rise from the damaged chunk over `known` to `goal`.
+
+        A chunk within the payload of record n is no record between n and the one that follows.
+        """
+        own, last = self._head_num(at), self._head_num(goal)
+        if not own or last <= own + 1:
+            return False
+        found = ((begin, self._head_num(begin)) for begin in known[:_PROBES])
+        begin, first = next(((b, n) for b, n in found if n), (goal, 0))
+        return own < first < last <= first + (goal - begin) // HEADER
+
+    def _head_num(self, at: int) -> int:
+        """Number with which the first part of a record begins, 0 where there is none."""
+        body = at + HEADER
+        begins = header(self.data, at)[2] in (FULL, FIRST) and self.data[body : body + 1] == b"\x08"
+        if not begins:
+            return 0
+        try:
+            return varint(self.data, body + 1, min(body + 11, self.size))[0]
+        except Malformed:
+            return 0
 
     def _num(self, at: int) -> int:
         """Running number of the record at an intact chunk, 0 where it has none."""

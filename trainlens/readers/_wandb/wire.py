@@ -34,19 +34,19 @@ def fields(data: bytes, at: int, end: int) -> list[Field]:
         key = data[at]
         at += 1
         if key > 127:
-            key, at = _varint(data, at - 1, end)
+            key, at = varint(data, at - 1, end)
         wire = key & 7
         if wire == BYTES:
             size = data[at] if at < end else 128
             at += 1
             if size > 127:
-                size, at = _varint(data, at - 1, end)
+                size, at = varint(data, at - 1, end)
             if size > end - at:
                 raise Malformed
             found.append((key >> 3, BYTES, at, at + size))
             at += size
         elif wire == VARINT:
-            value, at = _varint(data, at, end)
+            value, at = varint(data, at, end)
             found.append((key >> 3, VARINT, value, at))
         elif wire == GROUP:
             at = _behind_group(data, at, end, key >> 3)
@@ -59,7 +59,14 @@ def fields(data: bytes, at: int, end: int) -> list[Field]:
     return found
 
 
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """The varint at an offset, and the offset behind it.
+
+    Raises
+    ------
+    Malformed
+        If it does not end before `end`.
+    """
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:
@@ -82,7 +89,7 @@ def _width(wire: int, at: int, end: int) -> int:
 def _behind_group(data: bytes, at: int, end: int, number: int) -> int:
     opened = [number]
     while opened:
-        key, at = _varint(data, at, end)
+        key, at = varint(data, at, end)
         wire = key & 7
         if wire == GROUP:
             if len(opened) == _GROUP_DEPTH:
@@ -92,9 +99,9 @@ def _behind_group(data: bytes, at: int, end: int, number: int) -> int:
             if opened.pop() != key >> 3:
                 raise Malformed
         elif wire == VARINT:
-            _, at = _varint(data, at, end)
+            _, at = varint(data, at, end)
         elif wire == BYTES:
-            size, at = _varint(data, at, end)
+            size, at = varint(data, at, end)
             if size > end - at:
                 raise Malformed
             at += size
