@@ -358,3 +358,18 @@ def test_an_aim_folder_without_its_index_is_read_whole(tmp_path, sample_runs):
         ["progressive-dropout", "aim"],
     ]
     assert all("2\u202f440" in line for line in out.splitlines()[1:])
+
+
+def test_ls_all_names_every_file_and_why_it_is_no_log(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    (tmp_path / "hparams.yaml").write_text("lr: 0.1\n")
+    (tmp_path / "evil\x1b[2J.txt").write_text("no log\n")
+    done = CliRunner().invoke(cli.cli, ["ls", "--all", str(tmp_path)])
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert lines[0] == f"jsonl           {tmp_path}/a.jsonl"
+    assert "\x1b" not in done.output
+    assert (
+        lines[2]
+        == f"–               {tmp_path}/hparams.yaml  (holds settings, no points of a training)"
+    )

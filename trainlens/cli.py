@@ -151,7 +151,7 @@ def _list_files(paths: tuple[str, ...]) -> int:
 
     for file in account(*paths):
         reason = f"  ({file.reason})" if file.reason else ""
-        click.echo(clean(f"{file.format or '–':<12} {file.path}{reason}"))
+        click.echo(clean(f"{file.format or '–':<15} {file.path}{reason}"))
     return 0
 
 

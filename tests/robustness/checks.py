@@ -139,12 +139,29 @@ def _lines(
     places = intact(held, now, True)
     pointed = [(at, r) for at, r in places if r.points]
     known = [(at, r) for at, r in pointed if understood(held, places, at, r)]
+    known = _under_whole_headers(file, known, places, now.data)
     yield from _in_order(known, run)
     residue = list(_residue(places, now.data))
     if len(known) == len(pointed):
         yield from _not_too_many(held, known, residue, run)
     if file.broken and any(map(file.broken, residue)) and _missing(held, run) and not run.told:
         yield f"broken lines cost points without a word: {residue[:3]}"
+
+
+def _under_whole_headers(file: LogFile, known: Places, places: Places, data: bytes) -> Places:
+    """Records that no damaged header stands before: what it calls their cells cannot be known."""
+    heads = [file.data[r.begin : r.end] for r in file.records if r.header]
+    if not heads or heads[0].startswith(b"{"):
+        return known  # every record of JSON says its own names
+    words = {word for head in heads for word in re.findall(rb"[a-z_]{4,}", head)}
+    kept, spoilt, end = [], False, 0
+    for at, record in places:
+        spoilt = spoilt or any(word in data[end:at] for word in words)
+        spoilt = spoilt and not record.header
+        end = at + record.end - record.begin
+        if not spoilt and any(at == where and record is r for where, r in known):
+            kept.append((at, record))
+    return kept
 
 
 def _not_too_many(
