@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,9 +37,13 @@ class Follow:
         """Whether there may be something new; always with `final`."""
         return final or self.tail.changed()
 
+    def replaced(self) -> bool:
+        """Whether what was read is no longer there; the next byte is then the file's first."""
+        return bool(self.tail.offset) and self.tail.replaced()
+
     def begins_anew(self) -> bool:
-        """Whether what was read is no longer there, so that the file is read from its beginning."""
-        if not self.tail.offset or not self.tail.replaced():
+        """As `replaced`, and says so."""
+        if not self.replaced():
             return False
         self.note("assumed", REPLACED, again=True)
         return True
@@ -62,11 +66,21 @@ class Follow:
                 raise
             self.note("unreadable", GONE)
 
-    def note(self, kind: str, message: str, *, lost: int | None = 0, again: bool = False) -> None:
-        """Say something about the file, once unless `again`; `lost` as in `Notice`."""
-        if again or (kind, message) not in self._told:
-            self._told.add((kind, message))
+    def note(
+        self, kind: str, message: str, lost: int | None = 0, *, key: str = "", again: bool = False
+    ) -> None:
+        """Say something about the file, once for a key (else the message) unless `again`.
+
+        `lost` as in `Notice`.
+        """
+        told = (kind, key or message)
+        if again or told not in self._told:
+            self._told.add(told)
             self._notices.append(Notice(kind, self._name, message, lost))
+
+    def forget(self) -> None:
+        """What was said may be said once more: the content is another."""
+        self._told.clear()
 
     def add(self, notice: Notice) -> None:
         """Pass on what was noticed elsewhere, about a part of the file or one beside it."""
@@ -78,16 +92,15 @@ class Follow:
         return notices
 
 
-def no_numbers(names: Mapping[str, str], most: int = 20) -> str:
+def no_numbers(names: Sequence[str], most: int = 20) -> str:
     """What holds no numbers, as one line.
 
     Parameters
     ----------
-    names : mapping of str to str
-        Names, and what they hold.
+    names : sequence of str
+        Names, with what they hold where that is known.
     most : int
         Names to show.
     """
-    shown = ", ".join(f"{name} ({what})" for name, what in list(names.items())[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"no numbers in: {shown}{more}"
+    return f"no numbers in: {', '.join(names[:most])}{more}"

@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from trainlens.chunk import Chunk, Notice
-from trainlens.errors import NotFound
+from trainlens.chunk import Chunk
 from trainlens.readers._columns import Columns
 from trainlens.readers._csv.block import worth
 from trainlens.readers._csv.comma import decimal_sign, with_points
@@ -26,7 +25,8 @@ from trainlens.readers._csv.runs import OwnRows, header_of, runs_of
 from trainlens.readers._csv.settings import Settings
 from trainlens.readers._csv.sniff import confidence
 from trainlens.readers._csv.wide import Wide
-from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._follow import Follow, no_numbers
+from trainlens.readers._lines import Piece
 from trainlens.readers._values import known_split, unix_seconds
 from trainlens.readers.base import HEAD, Source, head
 from trainlens.words import plural
@@ -74,13 +74,11 @@ class CsvLog:
     def __init__(self, path: Path, run: str = "") -> None:
         self._path = path
         self._run = run
-        self._tail = Tail(path)
+        self._file = Follow(path)
         self._damage = LineDamage(path.name)
         self._columns = Columns()
         self._settings = Settings(path.parent)
         self._own: OwnRows | None = None
-        self._notices: list[Notice] = []
-        self._told: set[tuple[str, str]] = set()
         self._count = 0
         self._fast = False
         self._started: float | None = None
@@ -101,29 +99,25 @@ class CsvLog:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        try:
+        with self._file.reading():
             self._read(final)
-        except NotFound:
-            if not self._tail.offset:
-                raise
-            self._note("unreadable", "the file is gone; what was read of it is kept")
         config, notices = self._settings.take()
         if final:
             self._take(self._rows.finish())
             self._end_table()
             if not self._count:
-                self._note("empty", "a header and no rows yet" if self._rows.layout else "no rows")
+                what = "a header and no rows yet" if self._rows.layout else "no rows"
+                self._file.note("empty", what)
         config |= {k: v for k, v in self._rows.config.items() if k not in self._sent}
         self._sent |= self._rows.config.keys()
         self._assume(self._table)
-        notices, self._notices = notices + self._notices, []
-        return Chunk(self._columns.take(), config, self._damage.take(final) + tuple(notices))
+        said = self._damage.take(final) + tuple(notices) + self._file.take()
+        return Chunk(self._columns.take(), config, said)
 
     def _read(self, final: bool) -> None:
-        if not final and not self._tail.changed():
+        if not self._file.grown(final):
             return
-        if self._tail.offset and self._tail.replaced():
-            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+        if self._file.begins_anew():
             self._end_table()
             self._own = None
             self._begin()
@@ -139,13 +133,13 @@ class CsvLog:
                 self._take(self._rows.feed(piece.data, lines))
 
     def _pieces(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
-        if not self._tail.offset:
+        if not self._file.tail.offset:
             self._fast = worth(self._path.stat().st_size)
             layout = header_of(self._path)[0] if self._run else None
             if layout is not None and layout.form == "long":
-                self._own = OwnRows(self._tail, self._run)
+                self._own = OwnRows(self._file.tail, self._run)
         if self._own is None:
-            return ((piece, None) for piece in self._tail.lines(final))
+            return ((piece, None) for piece in self._file.tail.lines(final))
         return self._own.pieces(final)
 
     def _joined(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
@@ -189,7 +183,7 @@ class CsvLog:
             return Long(layout, self._columns, self._damage, comma, self._run)
         if layout.left_out:
             what = f"{plural(layout.left_out, 'column')} of extremes or counters beside the values"
-            self._note("skipped", f"{what}, left out")
+            self._file.note("skipped", f"{what}, left out")
         started = unix_seconds(self._rows.config.get("t_start"))
         self._started = self._started if started is None else started
         own = layout.of_run(self._run) if layout.runs else layout
@@ -207,25 +201,18 @@ class CsvLog:
             return
         self._assume(table)
         if table.texts:
-            shown = ", ".join(table.texts[:20])
-            more = f" and {len(table.texts) - 20} more" if len(table.texts) > 20 else ""
-            self._note("skipped", f"no numbers in: {shown}{more}")
+            self._file.note("skipped", no_numbers(table.texts))
         for name, count in list(table.leading.dropped.items())[:20]:
             what = f"{plural(count, 'nan', 'nan')} before the first number of {name!r}"
-            self._note("skipped", f"{what}: padding, not logged; left out")
+            self._file.note("skipped", f"{what}: padding, not logged; left out")
 
     def _assume(self, table: Wide | Long | None) -> None:
         for text in self._rows.assumed:
-            self._note("assumed", text)
+            self._file.note("assumed", text)
         if isinstance(table, Wide):
             for text in [*table.assumed, table.counted]:
                 if text:
-                    self._note("assumed", text)
-
-    def _note(self, kind: str, message: str) -> None:
-        if (kind, message) not in self._told:
-            self._told.add((kind, message))
-            self._notices.append(Notice(kind, self._path.name, message))
+                    self._file.note("assumed", text)
 
 
 def _split_of(stem: str) -> str | None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from trainlens import schema
-from trainlens.chunk import Chunk, Notice
-from trainlens.errors import NotFound
+from trainlens.chunk import Chunk
 from trainlens.readers._damage import Damage
+from trainlens.readers._follow import REPLACED, TOO_LONG, Follow, no_numbers
 from trainlens.readers._json.decode import (
     AROUND,
     Found,
@@ -33,7 +33,7 @@ from trainlens.readers._json.records import Records
 from trainlens.readers._json.rewritten import Rewritten
 from trainlens.readers._json.rows import leaves
 from trainlens.readers._json.sniff import confidence, counts, goes_on, tells
-from trainlens.readers._lines import Piece, Tail
+from trainlens.readers._lines import Piece
 from trainlens.readers._values import number
 from trainlens.readers.base import HEAD, Reader, Source, head
 from trainlens.words import plural
@@ -78,7 +78,7 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tail = Tail(path)
+        self._file = Follow(path)
         self._damage = Damage(path.name)
         self._records = Records()
         self._array = Rewritten()
@@ -91,9 +91,6 @@ class JsonLines:
         self._first: Object | None = None
         self._begun = False
         self._headers = 0
-        self._notices: list[Notice] = []
-        self._told_assumed = False
-        self._told_gone = False
 
     @property
     def records(self) -> int:
@@ -108,57 +105,46 @@ class JsonLines:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        try:
+        with self._file.reading():
             self._read(final)
-        except NotFound:
-            if not self._tail.offset:
-                raise
-            self._gone()
         if final:
             self._settle_first(None)
             self._close()
-        if self._records.assumed and not self._told_assumed:
-            self._told_assumed = True
-            self._note("assumed", self._records.assumed)
+        if self._records.assumed:
+            self._file.note("assumed", self._records.assumed, key="steps")
         config, self._config = {**self._records.take_settings(), **self._config}, {}
-        notices, self._notices = tuple(self._notices), []
-        return Chunk(self._records.take(), config, self._damage.take(final) + notices)
+        notices = self._damage.take(final) + self._file.take()
+        return Chunk(self._records.take(), config, notices)
 
     def _read(self, final: bool) -> None:
-        if not final and not self._tail.changed():
+        if not self._file.grown(final):
             return
         self._check_identity()
         if self._by_lines is None:
-            self._by_lines = _is_by_lines(self._tail.peek(HEAD), final)
+            self._by_lines = _is_by_lines(self._file.tail.peek(HEAD), final)
         if self._by_lines:
             self._read_lines(final)
         elif self._by_lines is False:
             self._read_objects(final)
 
-    def _gone(self) -> None:
-        # A log that was read and then moved away may come back: rotation, a remote folder.
-        if not self._told_gone:
-            self._told_gone = True
-            self._note("unreadable", "the file is gone; what was read of it is kept")
-
     def _check_identity(self) -> None:
-        if not self._tail.offset or not self._tail.replaced():
+        if not self._file.replaced():
             return
         if self._by_lines is False:
             # An array is written anew whenever it grows: its records tell what is new.
             self._array.again()
         else:
-            self._begin_anew("the file was replaced or cut; read anew from its beginning")
+            self._begin_anew(REPLACED)
             self._by_lines = None
 
     def _begin_anew(self, why: str) -> None:
-        self._note("assumed", why)
+        self._file.note("assumed", why, again=True)
         self._settle_first(None)
         self._begun, self._headers, self._config_keys = False, 0, set()
         self._records.restart()
 
     def _read_lines(self, final: bool) -> None:
-        for piece in self._tail.lines(final):
+        for piece in self._file.tail.lines(final):
             if piece.oversize:
                 self._too_long(piece)
             elif piece.torn:
@@ -169,7 +155,7 @@ class JsonLines:
                 self._take(rows, _SCHEMA in piece.data)
 
     def _read_objects(self, final: bool) -> None:
-        for piece in self._tail.objects():
+        for piece in self._file.tail.objects():
             if piece.oversize:
                 self._too_long(piece)
                 continue
@@ -181,10 +167,10 @@ class JsonLines:
             if other:
                 self._begin_anew("the file has other records than before; those are read anew")
             self._take(new, True)
-            self._tail.advance(end)
+            self._file.tail.advance(end)
             rest = piece.data[end:].strip(b" \t\r\n\0,[]")
             if final and piece.torn:
-                self._tail.advance(len(piece.data) - end)
+                self._file.tail.advance(len(piece.data) - end)
                 if rest:
                     start = piece.start + end
                     self._torn(start, piece.end, Found([], "an unfinished record", 1))
@@ -194,7 +180,7 @@ class JsonLines:
         if twice:
             self._twice.update(twice)
             names = ", ".join(twice[:5]) + (f" and {len(twice) - 5} more" if len(twice) > 5 else "")
-            self._note("assumed", f"twice in the same record: {names}; the last value counts")
+            self._file.note("assumed", f"twice in the same record: {names}; the last value counts")
 
     def _take_torn(self, piece: Piece) -> None:
         if not piece.data.strip():
@@ -209,8 +195,7 @@ class JsonLines:
         self._damage.add("torn-tail", what, start, end, found.lost)
 
     def _too_long(self, piece: Piece) -> None:
-        what = "a line too long to be a record, passed over"
-        self._damage.add("corrupt", what, piece.start, piece.end, 1)
+        self._damage.add("corrupt", TOO_LONG, piece.start, piece.end, 1)
 
     def _report(self, start: int, end: int, found: Found) -> None:
         if found.damage == AROUND:
@@ -244,7 +229,8 @@ class JsonLines:
         self._config |= config if isinstance(config, dict) else {}
         self._config |= {k: row[k] for k in ("run", "created", "schedules") if k in row}
         if self._records.count or self._headers > 1:
-            self._note("assumed", "a second header: another run or a restart in the same file")
+            what = "a second header: another run or a restart in the same file"
+            self._file.note("assumed", what, again=True)
             self._records.restart()
         self._records.native = True
 
@@ -278,18 +264,13 @@ class JsonLines:
     def _close(self) -> None:
         skipped = self._records.skipped
         if skipped:
-            shown = ", ".join(f"{name} ({what})" for name, what in list(skipped.items())[:20])
-            more = f" and {len(skipped) - 20} more" if len(skipped) > 20 else ""
-            self._note("skipped", f"no numbers in: {shown}{more}")
+            self._file.note("skipped", no_numbers([f"{n} ({what})" for n, what in skipped.items()]))
         if self._around:
-            self._note("skipped", f"{plural(self._around, 'line')}: {AROUND}")
+            self._file.note("skipped", f"{plural(self._around, 'line')}: {AROUND}")
         if self._array.missing and self._by_lines is False:
-            self._note("assumed", "the file was cut; the records read before are kept")
+            self._file.note("assumed", "the file was cut; the records read before are kept")
         if not self._records.count:
-            self._note("empty", "no records yet" if self._headers else "no records")
-
-    def _note(self, kind: str, message: str) -> None:
-        self._notices.append(Notice(kind, self._path.name, message))
+            self._file.note("empty", "no records yet" if self._headers else "no records")
 
 
 def _is_by_lines(data: bytes, final: bool) -> bool | None:

@@ -17,11 +17,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainlens.chunk import Chunk, Notice
-from trainlens.errors import NotFound
+from trainlens.chunk import Chunk
 from trainlens.readers._columns import Columns
 from trainlens.readers._damage import Damage
-from trainlens.readers._lines import Tail
+from trainlens.readers._follow import TOO_LONG, Follow
 from trainlens.readers._text.block import Block
 from trainlens.readers._text.follow import Follower
 from trainlens.readers._text.sniff import confidence, ends
@@ -55,13 +54,11 @@ class TextLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tail = Tail(path)
+        self._file = Follow(path)
         self._damage = Damage(path.name)
         self._follower = Follower(path, self._damage)
         self._points = 0
         self._config: dict[str, Any] = {}
-        self._notices: list[Notice] = []
-        self._told: set[str] = set()
         self._broken = False
 
     def poll(self, final: bool = False) -> Chunk:
@@ -73,28 +70,22 @@ class TextLog:
             If the file cannot be opened.
         """
         columns: tuple[Columns, ...] = ()
-        try:
+        with self._file.reading():
             columns = self._read(final)
-        except NotFound:
-            if not self._tail.offset:
-                raise
-            self._note("unreadable", "the file is gone; what was read of it is kept")
         found = sum((c.take() for c in columns), ())
         self._points += sum(len(c.value) for c in found)
         self._observe(final)
         config = {**self._follower.settings.found, **self._follower.planned}
         new = {k: v for k, v in config.items() if k not in self._config or self._config[k] != v}
         self._config.update(new)
-        notices, self._notices = tuple(self._notices), []
-        return Chunk(found, new, self._damage.take(final) + notices)
+        return Chunk(found, new, self._damage.take(final) + self._file.take())
 
     def _read(self, final: bool) -> tuple[Columns, ...]:
         before: tuple[Columns, ...] = ()
-        if not final and not self._tail.changed():
+        if not self._file.grown(final):
             return before
-        if self._tail.offset and self._tail.replaced():
-            self._told.clear()
-            self._note("assumed", "the file was replaced or cut; read anew from its beginning")
+        if self._file.begins_anew():
+            self._file.forget()
             before = (self._follower.points.take(),)
             self._follower, self._broken = Follower(self._path, self._damage), False
         self._pieces(final)
@@ -104,10 +95,9 @@ class TextLog:
 
     def _pieces(self, final: bool) -> None:
         """Read all complete lines; a carriage return ends a line as well."""
-        for piece in self._tail.objects():
+        for piece in self._file.tail.objects():
             if piece.oversize:
-                what = "a line too long to be a record, passed over"
-                self._damage.add("corrupt", what, piece.start, piece.end, 1)
+                self._damage.add("corrupt", TOO_LONG, piece.start, piece.end, 1)
                 self._broken = True
                 continue
             data = piece.data
@@ -115,11 +105,11 @@ class TextLog:
             self._zeros(piece.start, data[:cut] if cut or not final else data)
             if cut:
                 self._follower.read(Block(piece.start, self._after_break(data[:cut])))
-                self._tail.advance(cut)
+                self._file.tail.advance(cut)
             elif final and piece.torn:
                 if not self._broken:
                     self._follower.read_torn(Block(piece.start, data))
-                self._tail.advance(len(data))
+                self._file.tail.advance(len(data))
 
     def _zeros(self, start: int, data: bytes) -> None:
         """Name the lines with zero bytes: what a machine that crashed leaves."""
@@ -144,28 +134,22 @@ class TextLog:
         """What the whole log is told about once."""
         follower = self._follower
         if follower.counter.assumed:
-            self._note("assumed", follower.counter.assumed)
+            self._file.note("assumed", follower.counter.assumed)
         if follower.nameless:
-            self._note(
+            self._file.note(
                 "assumed", f"two columns without names, read as step and {follower.nameless}"
             )
         if follower.conflicts:
             what = "holds conflict markers of git; both sides are read, in their order"
-            self._note("assumed", what)
+            self._file.note("assumed", what)
         if follower.ranks.left_out:
             what = "several processes write into it; each metric is read of the first that tells it"
-            self._note("assumed", f"{what} ({follower.ranks.told})")
+            self._file.note("assumed", f"{what} ({follower.ranks.told})", key=what)
         if final and follower.ranks.left_out:
             what = "values of other processes were left out"
-            self._note("skipped", what, follower.ranks.left_out)
+            self._file.note("skipped", what, follower.ranks.left_out)
         if final and follower.points.crowded:
             what = "more than 5000 different names; what comes after them was left out"
-            self._note("skipped", what, follower.points.crowded)
+            self._file.note("skipped", what, follower.points.crowded)
         if final and not self._points:
-            self._note("empty", "no line with a step and a number")
-
-    def _note(self, kind: str, message: str, lost: int = 0) -> None:
-        key = message.split("(")[0]
-        if key not in self._told:
-            self._told.add(key)
-            self._notices.append(Notice(kind, self._path.name, message, lost))
+            self._file.note("empty", "no line with a step and a number")

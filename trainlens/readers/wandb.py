@@ -15,6 +15,7 @@ from pathlib import Path
 from trainlens.chunk import Chunk, Notice
 from trainlens.readers._damage import Damage
 from trainlens.readers._follow import Follow, no_numbers
+from trainlens.readers._tfevents.wire import Malformed
 from trainlens.readers._values import whole
 from trainlens.readers._wandb import beside, record
 from trainlens.readers._wandb.axes import StepAxes
@@ -23,7 +24,6 @@ from trainlens.readers._wandb.final import final_values
 from trainlens.readers._wandb.history import History
 from trainlens.readers._wandb.log import Gap, Record, Scan
 from trainlens.readers._wandb.settings import Settings
-from trainlens.readers._wandb.wire import Malformed
 from trainlens.readers._yaml import read_yaml
 from trainlens.readers.base import Source, head
 from trainlens.words import plural
@@ -229,7 +229,10 @@ class WandbLog:
         if not self._settings.config:
             self._read_config()
         if self._history.skipped:
-            self._file.note("skipped", no_numbers(self._history.skipped))
+            self._file.note(
+                "skipped",
+                no_numbers([f"{n} ({what})" for n, what in self._history.skipped.items()]),
+            )
         for what in self._axes.assumed:
             self._file.note("assumed", what)
         if not self._history.rows or self._holes:

@@ -17,7 +17,8 @@ from zlib import crc32
 
 import numpy as np
 
-from trainlens.readers._wandb.wire import VARINT, Malformed, fields, varint
+from trainlens.readers._tfevents.wire import VARINT, Malformed, read_varint
+from trainlens.readers._wandb.wire import fields
 
 MAGIC = b":W&B\xe1\xbe\x00"
 BLOCK = 1 << 15
@@ -250,7 +251,7 @@ class Chunks:
         if not begins:
             return 0
         try:
-            return varint(self.data, body + 1, min(body + 11, self.size))[0]
+            return read_varint(self.data, body + 1, min(body + 11, self.size))[0]
         except Malformed:
             return 0
 

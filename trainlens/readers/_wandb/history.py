@@ -11,10 +11,11 @@ import numpy as np
 
 from trainlens.chunk import Column
 from trainlens.readers._columns import Columns, Key
+from trainlens.readers._tfevents.wire import BYTES, VARINT
 from trainlens.readers._values import NON_FINITE, whole
 from trainlens.readers._wandb.axes import StepAxes, is_epoch
 from trainlens.readers._wandb.record import Item, Path, items, seconds
-from trainlens.readers._wandb.wire import BYTES, VARINT, fields, signed
+from trainlens.readers._wandb.wire import fields, signed
 
 _NUMERIC = b"-0123456789NI"
 _DEEP = 16

@@ -11,18 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from trainlens.readers._wandb.wire import (
-    BYTES,
-    FIXED64,
-    VARINT,
-    Field,
-    Malformed,
-    double,
-    fields,
-    signed,
-    text,
-    zigzag,
-)
+from trainlens.readers._tfevents.wire import BYTES, FIXED64, VARINT, Malformed
+from trainlens.readers._wandb.wire import Field, double, fields, signed, text, zigzag
 
 HISTORY, SUMMARY, CONFIG, STATS, TENSORBOARD, METRIC = 2, 3, 5, 7, 9, 12
 RUN, EXIT = 17, 18

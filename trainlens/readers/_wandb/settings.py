@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from trainlens.readers._tfevents.wire import BYTES
 from trainlens.readers._wandb.record import Path, decoded, items, removed, seconds
-from trainlens.readers._wandb.wire import BYTES, fields, text
+from trainlens.readers._wandb.wire import fields, text
 
 _INTERNAL = frozenset({"_wandb", "wandb_version"})
 _DEEP = 32

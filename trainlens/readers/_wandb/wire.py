@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import struct
 
-VARINT, FIXED64, BYTES, GROUP, END_GROUP, FIXED32 = range(6)
-_GROUP_DEPTH = 64
+from trainlens.readers._tfevents.wire import (
+    BYTES,
+    END_GROUP,
+    FIXED32,
+    FIXED64,
+    GROUP,
+    GROUP_DEPTH,
+    VARINT,
+    Malformed,
+    read_varint,
+)
+
 _WIDTH = {FIXED64: 8, FIXED32: 4}
-_WORD = (1 << 64) - 1
 _double = struct.Struct("<d").unpack_from
 
 Field = tuple[int, int, int, int]
 """Number, wire type, and the range of its bytes; for a varint its value in place of the begin."""
-
-
-class Malformed(Exception):
-    """The bytes are no protobuf message."""
 
 
 def fields(data: bytes, at: int, end: int) -> list[Field]:
@@ -34,19 +39,19 @@ def fields(data: bytes, at: int, end: int) -> list[Field]:
         key = data[at]
         at += 1
         if key > 127:
-            key, at = varint(data, at - 1, end)
+            key, at = read_varint(data, at - 1, end)
         wire = key & 7
         if wire == BYTES:
             size = data[at] if at < end else 128
             at += 1
             if size > 127:
-                size, at = varint(data, at - 1, end)
+                size, at = read_varint(data, at - 1, end)
             if size > end - at:
                 raise Malformed
             found.append((key >> 3, BYTES, at, at + size))
             at += size
         elif wire == VARINT:
-            value, at = varint(data, at, end)
+            value, at = read_varint(data, at, end)
             found.append((key >> 3, VARINT, value, at))
         elif wire == GROUP:
             at = _behind_group(data, at, end, key >> 3)
@@ -59,26 +64,6 @@ def fields(data: bytes, at: int, end: int) -> list[Field]:
     return found
 
 
-def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """The varint at an offset, and the offset behind it.
-
-    Raises
-    ------
-    Malformed
-        If it does not end before `end`.
-    """
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value & _WORD, at
-    raise Malformed
-
-
 def _width(wire: int, at: int, end: int) -> int:
     width = _WIDTH.get(wire, 0)
     if not 0 < width <= end - at:
@@ -89,19 +74,19 @@ def _width(wire: int, at: int, end: int) -> int:
 def _behind_group(data: bytes, at: int, end: int, number: int) -> int:
     opened = [number]
     while opened:
-        key, at = varint(data, at, end)
+        key, at = read_varint(data, at, end)
         wire = key & 7
         if wire == GROUP:
-            if len(opened) == _GROUP_DEPTH:
+            if len(opened) == GROUP_DEPTH:
                 raise Malformed
             opened.append(key >> 3)
         elif wire == END_GROUP:
             if opened.pop() != key >> 3:
                 raise Malformed
         elif wire == VARINT:
-            _, at = varint(data, at, end)
+            _, at = read_varint(data, at, end)
         elif wire == BYTES:
-            size, at = varint(data, at, end)
+            size, at = read_varint(data, at, end)
             if size > end - at:
                 raise Malformed
             at += size
