@@ -1,27 +1,63 @@
-"""The optional compiled part; everything else stands in pyproject.toml.
+"""The optional compiled parts; everything else stands in pyproject.toml.
 
-Without a compiler the installation goes on and the reader of event files uses numpy instead.
+Without a compiler the installation goes on, and numpy does the same instead.
 """
 
 import sys
 
 from setuptools import Extension, setup
 
-FOLDER = "trainlens/readers/_tfevents"
-HEADERS = ("crc32c", "wire", "columns", "event", "frames")
+
+def compiled(module: str, source: str, *headers: str) -> Extension:
+    """An extension of one source file; `headers` are the files beside it that it includes."""
+    folder = source.rpartition("/")[0]
+    return Extension(
+        module,
+        sources=[source],
+        depends=[f"{folder}/{name}.h" for name in headers],
+        # The stable interface: one wheel serves every Python from 3.10 on.
+        define_macros=[("Py_LIMITED_API", "0x030A0000"), ("PY_SSIZE_T_CLEAN", "1")],
+        py_limited_api=True,
+        extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+        optional=True,
+    )
+
 
 setup(
     ext_modules=[
-        Extension(
+        compiled(
             "trainlens.readers._tfevents._native",
-            sources=[f"{FOLDER}/native.c"],
-            depends=[f"{FOLDER}/{name}.h" for name in HEADERS],
-            # The stable interface: one wheel serves every Python from 3.10 on.
-            define_macros=[("Py_LIMITED_API", "0x030A0000"), ("PY_SSIZE_T_CLEAN", "1")],
-            py_limited_api=True,
-            extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
-            optional=True,
-        )
+            "trainlens/readers/_tfevents/native.c",
+            "crc32c",
+            "wire",
+            "columns",
+            "event",
+            "frames",
+            "state",
+        ),
+        compiled("trainlens.stats._native", "trainlens/stats/rolling.c"),
+        compiled(
+            "trainlens.readers._json._native",
+            "trainlens/readers/_json/native.c",
+            "decimal",
+            "text",
+            "cells",
+            "shapes",
+        ),
+        compiled(
+            "trainlens.readers._csv._native",
+            "trainlens/readers/_csv/native.c",
+            "scan",
+            "../_number",
+            "../_powers",
+        ),
+        compiled(
+            "trainlens.readers._text._native",
+            "trainlens/readers/_text/native.c",
+            "match",
+            "../_number",
+            "../_powers",
+        ),
     ],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

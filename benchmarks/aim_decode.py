@@ -13,6 +13,8 @@ That the SDK reads the result, and reads the same as trainlens, is checked. Opti
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import math
 import struct
 import tempfile
 import time
@@ -22,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.table import Row
 from trainlens.readers import aim as aim_reader
 from trainlens.readers._aim.codec import context_number, encode_path
 
@@ -158,6 +161,36 @@ def timed(read: Callable[[Path, str], dict[str, Any]], root: Path, run: str, rep
     return min(seconds)
 
 
+WAYS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
+    "AIM SDK, data.numpy()": read_numpy,
+    "AIM SDK, sparse_numpy()": read_sparse,
+}
+GOAL = ">= 4x"
+
+
+def results(quick: bool = False) -> list[Row]:
+    """Measure: a repository of `METRICS` metrics, against both ways of the SDK.
+
+    Parameters
+    ----------
+    quick : bool
+        A small repository, to see that all works.
+    """
+    points = 1_000 if quick else 50_000
+    work = f"AIM, {METRICS} metrics x {points:,} points: value, step, epoch, time"
+    if importlib.util.find_spec("aim") is None:
+        return [Row(work, name, math.nan, math.nan, GOAL, "not installed") for name in WAYS]
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        run = write_repository(root, points)
+        for read in WAYS.values():
+            check(read_trainlens(root, run), read(root, run), points)
+        ours = timed(read_trainlens, root, run, 5)
+        theirs = {name: timed(read, root, run, 2) for name, read in WAYS.items()}
+    goal = "" if quick else GOAL
+    return [Row(work, name, seconds, ours, goal) for name, seconds in theirs.items()]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -170,12 +203,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         run = write_repository(root, options.points)
-        for read in (read_numpy, read_sparse):
+        for read in WAYS.values():
             check(read_trainlens(root, run), read(root, run), options.points)
         ours = timed(read_trainlens, root, run, options.repeat)
         print(f"{METRICS} metrics x {options.points} points: value, step, epoch, time")
         print(f"{'trainlens':24}{ours:8.2f} s  {total / ours:10,.0f} points/s")
-        for label, read in (("SDK data.numpy()", read_numpy), ("SDK sparse_numpy()", read_sparse)):
+        for label, read in WAYS.items():
             theirs = timed(read, root, run, options.repeat)
             print(
                 f"{label:24}{theirs:8.2f} s  {total / theirs:10,.0f} points/s"

@@ -1,7 +1,7 @@
 """Rows a second of the JSON Lines reader against other ways to read the same file.
 
-Run with ``python -m benchmarks.jsonl_decode [--rows N] [--repeat K]``. Every way reads the same
-file in the same run, best of K; a way that is not installed or refuses the file is left out.
+Run with ``python -m benchmarks jsonl_decode``. Every way reads the same file in the same run, in
+turn, best of three by the clock; why a way has no figure is said.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import random
 import tempfile
 import time
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from trainlens.readers import jsonl
+import trainlens
+from benchmarks.table import Row, text
+from trainlens.readers._json import fast
 from trainlens.schema import header_line, record_line
 
 Way = Callable[[Path], Any]
@@ -44,9 +47,27 @@ def write_native(path: Path, rows: int) -> None:
             file.write(record_line(i, 1.7e9 + i, losses, stats, progress=i / rows))
 
 
+def write_wide(path: Path, rows: int) -> None:
+    """Flat records of a hundred numbers, a tenth as many."""
+    rng = random.Random(2)
+    with open(path, "w", encoding="utf-8") as file:
+        for i in range(rows // 10):
+            norms = {f"layer_{k}/grad_norm": rng.random() for k in range(99)}
+            file.write(json.dumps({"step": i, **norms}) + "\n")
+
+
 def read_trainlens(path: Path) -> Any:
-    """Read with the reader of this project."""
-    return jsonl.JsonLines(path).poll(final=True).columns
+    """Read with this project, from the file to its series."""
+    return trainlens.load(path)
+
+
+def read_in_python(path: Path) -> Any:
+    """The same without the compiled scanner, as where there is no compiler."""
+    compiled, fast.COMPILED = fast.COMPILED, False
+    try:
+        return trainlens.load(path)
+    finally:
+        fast.COMPILED = compiled
 
 
 def read_json(path: Path) -> Any:
@@ -102,6 +123,7 @@ def read_pyarrow(path: Path) -> Any:
 
 WAYS: dict[str, Way] = {
     "trainlens": read_trainlens,
+    "trainlens without compiler": read_in_python,
     "json loop": read_json,
     "orjson loop": read_orjson,
     "pandas": read_pandas,
@@ -111,44 +133,70 @@ WAYS: dict[str, Way] = {
 }
 
 
-def best_time(way: Way, path: Path, repeat: int) -> float | str:
-    """Seconds of the fastest of `repeat` tries, or why there is no figure."""
-    best = float("inf")
-    for _ in range(repeat):
+RIVALS = ("pandas", "polars", "duckdb", "pyarrow")
+"""Those that trainlens is not to be slower than."""
+
+KINDS = {"flat": write_flat, "native": write_native, "wide": write_wide}
+
+
+def best_times(path: Path, repeat: int) -> dict[str, float | str]:
+    """Seconds of the fastest of `repeat` rounds of each way, or why it has no figure."""
+    best: dict[str, float | str] = {}
+    for name in list(WAYS) * repeat:
+        if isinstance(best.get(name), str):
+            continue
         begin = time.perf_counter()
         try:
-            way(path)
+            WAYS[name](path)
         except ImportError:
-            return "not installed"
+            best[name] = "not installed"
+            continue
         # Each library refuses NaN, a header or nothing with an error class of its own.
         except Exception as error:
-            return f"refuses: {type(error).__name__}"
-        best = min(best, time.perf_counter() - begin)
+            best[name] = f"refuses it: {type(error).__name__}"
+            continue
+        took = time.perf_counter() - begin
+        known = best.get(name, took)
+        best[name] = took if isinstance(known, str) else min(known, took)
     return best
 
 
-def main() -> None:
-    """Print one table a kind of file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--repeat", type=int, default=3)
-    options = parser.parse_args()
-    for kind, write in (("flat", write_flat), ("native", write_native)):
+def results(quick: bool = False) -> list[Row]:
+    """Measure each kind of file against every other way to columns.
+
+    Parameters
+    ----------
+    quick : bool
+        Small files, to see that all works.
+    """
+    rows: list[Row] = []
+    for kind, write in KINDS.items():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "log.jsonl"
-            write(path, options.rows)
-            print(f"{kind}: {options.rows} rows, {path.stat().st_size / 1e6:.0f} MB")
-            own = None
-            for name, way in WAYS.items():
-                took = best_time(way, path, options.repeat)
-                if isinstance(took, str):
-                    print(f"  {name:12} {took}")
-                    continue
-                own = took if own is None else own
-                rate = options.rows / took
-                print(
-                    f"  {name:12} {took:7.3f} s {rate:12,.0f} rows/s  {took / own:5.2f}x our time"
-                )
+            write(path, 10_000 if quick else 300_000)
+            best = best_times(path, 1 if quick else 3)
+            work = f"JSON Lines, {kind}, {path.stat().st_size / 1e6:.0f} MB, to columns"
+            rows += _rows(work, best)
+    return rows
+
+
+def _rows(work: str, best: dict[str, float | str]) -> list[Row]:
+    ours = best["trainlens"]
+    assert not isinstance(ours, str), f"trainlens {ours}"
+    return [
+        Row(work, name, math.nan, ours, note=took)
+        if isinstance(took, str)
+        else Row(work, name, took, ours, ">= 1x" if name in RIVALS else "")
+        for name, took in best.items()
+        if name != "trainlens"
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="small files")
+    print(text(results(parser.parse_args().quick)))
 
 
 if __name__ == "__main__":

@@ -1,160 +1,147 @@
 """Speed of the TensorBoard reader, as ratios to its peers in one run.
 
-``python -m benchmarks.tensorboard_decode`` writes event files of 1,000,000 and of 200,000 scalars
-(10 tags), reads each with trainlens, which verifies the checksums, and with `EventAccumulator`,
-and prints how many times faster trainlens is. Options: ``--points N`` for one size,
-``--fallback`` to time the numpy decoder too.
+``python -m benchmarks.tensorboard_decode`` writes event files with the reference writer, reads
+each with trainlens, which verifies the checksums, and with its peers, and prints how many times
+as fast trainlens is; also how near it comes to reading and checksumming the bytes in C. Options:
+``--quick`` for small files, ``--fallback`` to time the numpy decoder too.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import gc
+import math
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from trainlens.readers import tensorboard
-from trainlens.readers._tfevents import COMPILED, fallback, follow
-from trainlens.run import Run
+from benchmarks import process
+from benchmarks import tensorboard_ways as ways
+from benchmarks.table import Row, text
+from benchmarks.tensorboard_ways import Log, Way
+from trainlens.readers._tfevents import COMPILED
 
-TAGS = 10
+FLOOR, FLOOR_OF_TABLES = "read and checksummed in C", "the same, without CRC instruction"
+NEAR = ">= 0.33x"
+"""Within three times of the floor."""
+
+PEERS: Mapping[str, tuple[Way, tuple[str, ...], str]] = {
+    "EventAccumulator": (ways.read_accumulator, ("tensorboard",), ">= 150x"),
+    "tbparse": (ways.read_tbparse, ("tbparse", "tensorboard"), ">= 150x"),
+    "tensorboard-data-server": (
+        ways.read_data_server,
+        ("tensorboard_data_server", "tensorboard"),
+        ">= 30x",
+    ),
+}
+"""How to read, what must be installed, and the goal for a million points."""
+
+_LOAD = "import sys, trainlens; assert trainlens.load(sys.argv[1])[0].points == int(sys.argv[2])"
+_ACCUMULATE = """
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0})
+events.Reload()
+assert sum(len(events.Scalars(t)) for t in events.Tags()["scalars"]) == int(sys.argv[2])
+"""
 
 
-def write_log(folder: Path, points: int) -> Path:
-    """An event file of `points` scalars in `TAGS` tags, as the reference writer makes it.
+def results(quick: bool = False) -> list[Row]:
+    """Measure: a million scalars against all peers, other shapes against the usual one.
 
     Parameters
     ----------
-    folder : Path
-    points : int
+    quick : bool
+        Small files, to see that all works.
     """
-    from tensorboard.compat.proto import event_pb2
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
-    path = folder / "events.out.tfevents.1.benchmark"
-    with open(path, "wb") as file:
-        writer = RecordWriter(file)
-        first = event_pb2.Event(wall_time=1.0, file_version="brain.Event:2")
-        writer.write(first.SerializeToString())
-        for i in range(points):
-            step, tag = divmod(i, TAGS)
-            event = event_pb2.Event(wall_time=2.0 + step, step=step)
-            value = event.summary.value.add()
-            value.tag = f"train/metric_{tag}"
-            value.simple_value = step * 0.1 + tag
-            writer.write(event.SerializeToString())
-    return path
-
-
-def read_trainlens(path: Path) -> int:
-    """Points that trainlens reads, up to a `Run`."""
-    reader = tensorboard.open_source(tensorboard.find(path.parent)[0])
-    return Run("x", str(path), tensorboard.FORMAT).extend(reader.poll(final=True)).points
-
-
-def read_accumulator(path: Path) -> int:
-    """Points that TensorBoard's EventAccumulator reads, all of them kept."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(path), size_guidance={"scalars": 0})
-    events.Reload()
-    return sum(len(events.Scalars(tag)) for tag in events.Tags()["scalars"])
+    if ways.missing(["tensorboard"]):
+        note = "tensorboard is not installed: it writes the files"
+        return [Row("TensorBoard", "EventAccumulator", math.nan, math.nan, note=note)]
+    scale = 50 if quick else 1
+    large = Log(1_000_000 // scale)
+    others = [
+        Log(200_000 // scale),
+        Log(1_000_000 // scale, tags=1),
+        Log(10_000, tags=1_000),
+        Log(64_000, files=64),
+    ]
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as place:
+        small = Log(100).write(Path(place) / "small")
+        for read, needed, _ in PEERS.values():
+            if not ways.missing(needed):
+                read(small)  # imports are no part of a warm reading
+        folder = large.write(Path(place) / "large")
+        rows += _against(large, folder, PEERS)
+        rows.append(_command(large, folder))
+        for number, log in enumerate(others):
+            folder = log.write(Path(place) / str(number))
+            rows += _against(log, folder, {"EventAccumulator": PEERS["EventAccumulator"]})
+    return rows
 
 
-def read_checksummed(path: Path) -> int:
-    """The floor: every byte read and checksummed in C, nothing decoded."""
-    from trainlens.readers._tfevents import _native
-
-    data, total = bytearray(follow.WINDOW), 0
-    with open(path, "rb", buffering=0) as file, memoryview(data) as view:
-        while n := file.readinto(view):
-            _native.crc32c(data, n)
-            total += n
-    return total
-
-
-def read_numpy(path: Path) -> int:
-    """Records that the decoder without the C extension reads."""
-    decoder = fallback.Decoder()
-    data = bytearray(path.read_bytes())
-    decoder.feed(data, len(data), True)
-    decoder.take()
-    return decoder.records
-
-
-def forget(path: Path) -> None:
-    """Drop a file from the page cache, so that the next reading comes from the disk."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+def _against(
+    log: Log, folder: Path, peers: Mapping[str, tuple[Way, tuple[str, ...], str]]
+) -> Iterator[Row]:
+    title = f"{log.title}, to arrays, warm"
+    floors = {FLOOR: ways.floor, FLOOR_OF_TABLES: ways.floor_of_tables} if COMPILED else {}
+    took = _interleaved({"": ways.read_trainlens, **floors}, folder, 15)
+    ours = took[""]
+    if ways.read_trainlens(folder) != log.points:
+        raise SystemExit(f"trainlens does not read the {log.points} points")
+    for name, (read, needed, goal) in peers.items():
+        absent = ways.missing(needed)
+        if absent:
+            yield Row(title, name, math.nan, ours, goal, "not installed")
+            continue
+        begin = time.perf_counter()
+        points = read(folder)
+        seconds = time.perf_counter() - begin
+        note = "" if points == log.points else f"the peer gives {points:,} points"
+        yield Row(title, name, seconds, ours, goal if log.points >= 200_000 else "", note)
+    for name in floors:
+        goal = NEAR if name == FLOOR and log.points >= 200_000 else ""
+        yield Row(title, name, took[name], ours, goal)
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Least seconds of several readings: by the clock, and of the processor."""
-
-    wall: float
-    cpu: float
-    result: int
-
-
-def fastest(read: Callable[[Path], int], path: Path, times: int, cold: bool = False) -> Timing:
-    """Time a reading."""
-    wall = cpu = float("inf")
-    result = 0
+def _interleaved(readers: Mapping[str, Way], folder: Path, times: int) -> dict[str, float]:
+    """Least seconds of each, taking turns."""
+    best = dict.fromkeys(readers, math.inf)
     for _ in range(times):
-        if cold:
-            forget(path)
-        start, busy = time.perf_counter(), time.process_time()
-        result = read(path)
-        wall = min(wall, time.perf_counter() - start)
-        cpu = min(cpu, time.process_time() - busy)
-    return Timing(wall, cpu, result)
+        for name, read in readers.items():
+            gc.collect()
+            begin = time.perf_counter()
+            read(folder)
+            best[name] = min(best[name], time.perf_counter() - begin)
+    return best
 
 
-def compare(points: int, with_fallback: bool) -> None:
-    """Print the figures for a log of `points` scalars."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_log(Path(folder), points)
-        print(f"{points:,} scalars, {path.stat().st_size / 1e6:.0f} MB, compiled: {COMPILED}")
-        warm = fastest(read_trainlens, path, 15)
-        cold = fastest(read_trainlens, path, 3, cold=True)
-        if warm.result != points:
-            raise SystemExit(f"trainlens read {warm.result} of {points} points")
-        show("trainlens, warm", warm)
-        show("trainlens, cold", cold)
-        if COMPILED:
-            floor = fastest(read_checksummed, path, 15)
-            show("read and checksummed", floor)
-            print(f"  trainlens takes {warm.cpu / floor.cpu:.1f} times that")
-        peer = fastest(read_accumulator, path, 1)
-        if peer.result != points:
-            raise SystemExit(f"EventAccumulator read {peer.result} of {points} points")
-        show("EventAccumulator", peer)
-        print(
-            f"  trainlens is {peer.wall / warm.wall:.0f} times faster warm, "
-            f"{peer.wall / cold.wall:.0f} times cold, {peer.cpu / warm.cpu:.0f} times in CPU time"
-        )
-        if with_fallback:
-            show("trainlens, numpy", fastest(read_numpy, path, 1))
-
-
-def show(name: str, timing: Timing) -> None:
-    """Print one line of the table."""
-    print(f"  {name:<21} {timing.wall:8.4f} s, {timing.cpu:8.4f} s of CPU")
+def _command(log: Log, folder: Path) -> Row:
+    """One command each, from nothing: interpreter, imports, reading."""
+    arguments = [str(folder), str(log.points)]
+    ours = process.fastest([sys.executable, "-c", _LOAD, *arguments], 3)
+    peer = process.fastest([sys.executable, "-c", _ACCUMULATE, *arguments], 1)
+    work = f"{log.title}, one cold command"
+    return Row(work, "EventAccumulator", peer.seconds, ours.seconds, ">= 20x")
 
 
 def main() -> None:
-    """Run the comparison from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, action="append")
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--fallback", action="store_true")
     options = parser.parse_args()
-    for points in options.points or [1_000_000, 200_000]:
-        compare(points, options.fallback)
+    print(text(results(options.quick)))
+    if options.fallback:
+        log = Log(200_000)
+        with tempfile.TemporaryDirectory() as place:
+            folder = log.write(Path(place) / "log")
+            took = _interleaved({"": ways.read_numpy}, folder, 1)
+        print(f"{log.title}, decoder without C: {took['']:.2f} s")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ import pytest
 # The builder of demonstration reports and the browser driver.
 sys.path.append(str(Path(__file__).parent / "render"))
 
+# The suite writes into no folder of the user; tests of the cache name one of their own.
+os.environ["TRAINLENS_CACHE"] = "off"
+
 # A shared machine stalls now and then; the same examples every time keep the suite a fact.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

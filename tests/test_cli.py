@@ -283,10 +283,10 @@ def test_a_closed_pipe_is_no_traceback(healthy):
 
 
 def test_ctrl_c_is_no_traceback(healthy, monkeypatch):
-    def interrupted(paths):
+    def interrupted(*paths, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_load", interrupted)
+    monkeypatch.setattr("trainlens.readers.Survey", interrupted)
     code, out, err = run("ls", healthy)
     assert (code, out, err.strip()) == (130, "", "interrupted")
 

@@ -7,12 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"errors", "schema", "words", "chunk", "atomic", "engine"},
+    {"errors", "schema", "words", "chunk", "atomic", "engine", "remote", "cachedir", "splits"},
     {"roles", "run", "stats"},
     {"detect"},
     {"readers", "rules", "compare"},
-    {"prescribe", "plots", "verdict", "reporting", "export"},
+    {"prescribe", "plots", "verdict", "judged", "reporting", "export"},
     {"render", "monitor"},
+    {"work", "place"},
+    {"jobs"},
     {"api"},
     {"cli"},
     {"__main__"},

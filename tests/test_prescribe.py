@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trainlens import prescribe as module
 from trainlens.prescribe import prescribe
+from trainlens.prescribe.base import advisers
 from trainlens.rules import Diagnosis, all_rules
 from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Chunk, Column, Run, unknown
@@ -37,7 +37,7 @@ def test_every_rule_has_advice(rule):
 
 
 def test_advice_is_for_rules_that_exist():
-    assert set(module._advisers) <= set(all_rules())
+    assert set(advisers) <= set(all_rules())
 
 
 def test_the_learning_rate_of_the_run_is_used():

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainlens.roles import ROLES, SPLITS, normalise, parse_name, role_of
+from trainlens.roles import COMMON, ROLES, SPLITS, _from_table, normalise, parse_name, role_of
+from trainlens.splits import _STEMS
 
 # Its first line says what the fields are.
 NAMES = (Path(__file__).parent / "role_names.txt").read_text("utf-8")
@@ -147,3 +148,15 @@ def test_every_role_is_described():
              "progress", "cpu", "x"]  # fmt: skip
     assert {role_of(n).name for n in names} == set(ROLES)
     assert set(SPLITS.values()) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_what_is_known_by_heart_is_what_the_table_says(name):
+    assert role_of(name) == _from_table(name, "")
+    assert parse_name(name) == (name, "")
+
+
+@pytest.mark.parametrize("word", SPLITS)
+def test_every_word_of_a_split_has_a_stem_that_is_looked_for(word):
+    assert any(stem in word for stem in _STEMS)
+    assert parse_name(f"{word.upper()}/x")[1] == SPLITS[word]

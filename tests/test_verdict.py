@@ -5,6 +5,7 @@ import pytest
 import report_demo as demo
 
 from trainlens import verdict
+from trainlens.judged import overall
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Status
 
@@ -121,22 +122,22 @@ def test_inconclusive_says_what_is_missing():
 
 
 def test_overall_counts_and_names_the_worst():
-    said = verdict.overall(demo.dozen(400))
+    said = overall(demo.dozen(400))
     assert said.startswith("3 of 12 runs fail; 9 look healthy. sweep-00: Do not use")
     healthy = [demo.healthy(), demo.healthy()]
-    assert verdict.overall(healthy) == "All 2 runs look healthy so far."
-    assert verdict.overall([]) == "Cannot tell: there is no run here."
-    assert verdict.overall(healthy[:1]) == verdict.sentence(healthy[0])
+    assert overall(healthy) == "All 2 runs look healthy so far."
+    assert overall([]) == "Cannot tell: there is no run here."
+    assert overall(healthy[:1]) == verdict.sentence(healthy[0])
     empty = Diagnosis(demo.run("e", []), ())
-    assert "1 run cannot be judged" in verdict.overall([*healthy, empty])
-    assert verdict.overall([empty, empty]).startswith("Cannot tell for any of the 2 runs")
+    assert "1 run cannot be judged" in overall([*healthy, empty])
+    assert overall([empty, empty]).startswith("Cannot tell for any of the 2 runs")
     warned = judged(np.ones(9), [demo.finding("loss-spike")])
-    assert verdict.overall([warned, healthy[0]]).startswith("1 of 2 runs needs a look; 1 looks")
+    assert overall([warned, healthy[0]]).startswith("1 of 2 runs needs a look; 1 looks")
 
 
 def test_endless_names_fit_a_sentence():
     d = judged(np.ones(9), [demo.finding("loss-spike", "error")], name="loss" * 100)
-    said = verdict.overall([d, d])
+    said = overall([d, d])
     assert len(said) < 400
     assert len(verdict.spoken(next(iter(d.run.series.values())))) < 80
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainlens import rules
-from trainlens.prescribe import prescribe
+from trainlens.work import Judging
 
 if TYPE_CHECKING:
     import os
@@ -48,8 +47,7 @@ def diagnose(
     UsageError
         Unknown profile, rule or setting.
     """
-    found = rules.diagnose(run, profile=profile, select=select, ignore=ignore, settings=settings)
-    return prescribe(found)
+    return Judging(profile, tuple(select), tuple(ignore), settings or {})(run)
 
 
 def report(

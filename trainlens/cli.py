@@ -5,18 +5,31 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from trainlens.errors import TrainlensError, UsageError
 
 if TYPE_CHECKING:
-    from trainlens.rules import Diagnosis
-    from trainlens.run import Notice, Run, Runs
+    from trainlens.judged import Judged
+    from trainlens.place import Place
+    from trainlens.readers import Survey
+    from trainlens.run import Notice, Runs
+    from trainlens.work import Judging
 
-_PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+T = TypeVar("T")
+
+
+def _paths(command: Any) -> Any:
+    """What every command that reads runs takes."""
+    command = click.option("--cache/--no-cache", default=True,
+                           help="Keep what was read in your cache folder.  [default: cache]"
+                           )(command)  # fmt: skip
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+
+
 _SEVERITIES = ("info", "warning", "error")
 
 
@@ -37,6 +50,22 @@ def _judging(command: Any) -> Any:
     return command
 
 
+def _running(command: Any) -> Any:
+    """Options of every command that may have many runs to read."""
+    for option in reversed(
+        (
+            click.option("--workers", type=click.IntRange(min=1), metavar="N",
+                         help="Processes that read.  [default: one a core where it pays]"),
+            click.option("--engine", type=click.Choice(["local", "dask"]), default="local",
+                         show_default=True, help="Read on this machine or on a Dask cluster."),
+            click.option("--scheduler", metavar="ADDRESS",
+                         help="Of the Dask cluster; without it one is started here."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="trainlens")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
@@ -45,135 +74,156 @@ def _judging(command: Any) -> Any:
 def cli(context: click.Context, color: str) -> None:
     """Read the logs of training runs and say what is wrong with them.
 
-    PATH is a log file, a folder that is searched for runs, or a glob pattern.
+    PATH is a log file, a folder that is searched for runs, a glob pattern, or a URL.
     """
     chosen = {"always": True, "never": False, "auto": None}[color]
     context.color = False if chosen is None and os.environ.get("NO_COLOR") else chosen
 
 
 @cli.command()
-@_PATHS
+@_paths
 @click.option("-o", "--output", default="reports", show_default=True, metavar="DIR",
               help="Folder for index.html, report.json and the PNGs.")  # fmt: skip
 @click.option("--format", "formats", multiple=True, type=click.Choice(["html", "md"]),
               help="Page format, repeatable.  [default: html]")  # fmt: skip
 @click.option("--title", default="", help="Title of the page.")
 @click.option("--plots/--no-plots", default=True, help="Draw PNG diagnostics.")
+@click.option("--pages", default=50, show_default=True, type=click.IntRange(min=0), metavar="N",
+              help="Of more than 100 runs, how many get a page of their own.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="never",
               show_default=True, help="Exit with 1 at findings of this severity.")  # fmt: skip
 @_judging
+@_running
 def report(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title: str,
-           plots: bool, fail_on: str, **options: Any) -> int:  # fmt: skip
+           plots: bool, pages: int, fail_on: str, **options: Any) -> int:  # fmt: skip
     """Write an HTML report with PNGs."""
-    from trainlens.engine import helper
+    from trainlens import jobs
+    from trainlens.judged import overall
+    from trainlens.readers import Survey
 
-    # Importing what draws takes longer than reading a log: it is done beside it.
-    with helper(_ready_to_draw, wanted=plots) as beside:
-        from trainlens.render.folder import write_report
-
-        runs = _load(paths)
-        diagnoses = _diagnose(runs, options)
-        written = write_report(
-            diagnoses,
-            _path(output),
-            notices=runs.notices,
-            formats=formats or ("html",),
-            plots=plots,
-            title=title,
-            command=_command_line(),
-            now=time.time(),
-            helper=beside,
-        )
-    from trainlens.verdict import overall
-
-    click.echo(overall(diagnoses))
-    _echo_notices(runs)
+    survey = Survey(*paths, cache=options["cache"])
+    page = jobs.Page(_path(output), formats or ("html",), title, _command_line(), plots, pages)
+    told, written = jobs.report(
+        survey, page, _judge(options), now=time.time(), place=_place(options), ticking=_ticking
+    )
+    click.echo(overall(told))
+    _echo_notices(survey.notices)
     click.echo(f"Report: {written[0]} and {len(written) - 1} more files beside it", err=True)
-    return int(_failed(diagnoses, runs.notices, fail_on, options["strict"]))
-
-
-def _ready_to_draw() -> None:
-    from trainlens.plots import ready
-
-    ready()
+    seen = _Seen(fail_on, strict=options["strict"])
+    list(seen.watch(told))
+    return seen.failed(survey.notices)
 
 
 @cli.command()
-@_PATHS
+@_paths
 @click.option("--json", "as_json", is_flag=True, help="trainlens.diagnosis/1 on stdout.")
 @click.option("--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="warning",
               show_default=True, help="Exit with 1 at findings of this severity.")  # fmt: skip
 @_judging
+@_running
 def diagnose(paths: tuple[str, ...], as_json: bool, fail_on: str, **options: Any) -> int:
     """Say whether runs are healthy, and if not, why."""
-    runs = _load(paths)
-    diagnoses = _diagnose(runs, options)
-    if as_json:
-        from trainlens.render.json import dumps
+    from functools import partial
 
-        click.echo(dumps(diagnoses, runs.notices))
-    else:
-        from trainlens.render import text
+    from trainlens.place import engine_for
+    from trainlens.readers import Survey
+    from trainlens.work import tell
 
-        columns = text.width()
-        click.echo("\n\n".join(text.diagnosis(d, columns=columns) for d in diagnoses))
-        _echo_notices(runs)
-    if _failed(diagnoses, runs.notices, fail_on, options["strict"]):
-        return 1
-    return 2 if all(d.verdict == "inconclusive" for d in diagnoses) else 0
+    survey, seen = Survey(*paths, cache=options["cache"]), _Seen(fail_on, strict=options["strict"])
+    with engine_for(survey, _place(options)) as engine:
+        told = seen.watch(survey.each(partial(tell, _judge(options)), engine))
+        if as_json or not sys.stdout.isatty():
+            told = _ticking(told, len(survey))
+        if as_json:
+            _echo_json(told, survey)
+        else:
+            _echo_diagnoses(told)
+    _echo_notices(() if as_json else survey.notices)
+    return seen.failed(survey.notices) or (2 if seen.verdicts <= {"inconclusive"} else 0)
+
+
+def _echo_json(told: Iterator[Judged], survey: Survey) -> None:
+    from trainlens.render.json import pieces
+
+    for piece in pieces(told, lambda: survey.notices):
+        click.echo(piece, nl=False)
+    click.echo()
+
+
+def _echo_diagnoses(told: Iterator[Judged]) -> None:
+    from trainlens.render import text
+
+    columns = text.width()
+    for i, one in enumerate(told):
+        click.echo("\n" * bool(i) + text.diagnosis(one, columns=columns))
+
+
+class _Seen:
+    """What the exit code depends on, gathered while runs pass by."""
+
+    def __init__(self, fail_on: str, *, strict: bool) -> None:
+        self._least = None if fail_on == "never" else _SEVERITIES.index(fail_on)
+        self._strict = strict
+        self._found = self._lost = False
+        self.verdicts: set[str] = set()
+
+    def watch(self, runs: Iterable[Judged]) -> Iterator[Judged]:
+        """Pass runs on."""
+        for run in runs:
+            self.verdicts.add(run.verdict)
+            self._lost = self._lost or _lost(run.notices)
+            if self._least is not None:
+                self._found |= any(f.severity.rank >= self._least for f in run.findings)
+            yield run
+
+    def failed(self, notices: Sequence[Notice]) -> int:
+        """1 where something was found, or lost and that matters; else 0."""
+        return int(self._found or (self._strict and (self._lost or _lost(notices))))
 
 
 @cli.command(name="ls")
-@_PATHS
+@_paths
 @click.option("--all", "every", is_flag=True,
               help="Every file below PATH, with its format or why it is no log.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost.")
-def list_runs(paths: tuple[str, ...], every: bool, strict: bool) -> int:
+@_running
+def list_runs(paths: tuple[str, ...], every: bool, strict: bool, **options: Any) -> int:
     """List runs: format, steps, metrics, attempts, age, damage."""
+    from functools import partial
+
+    from trainlens import work
+    from trainlens.place import engine_for
+    from trainlens.readers import Survey
     from trainlens.render import text
 
     if every:
         return _list_files(paths)
-    runs = _load(paths)
-    now = time.time()
+    survey = Survey(*paths, cache=options["cache"])
+    with engine_for(survey, _place(options)) as engine:
+        rows = survey.each(partial(work.row, time.time()), engine)
+        listed = list(_ticking(rows, len(survey)))
     heads = ("run", "format", "steps", "metrics", "points", "attempts", "age", "damage")
-    rows = [_row(run, now) for run in runs]
     # A pipe gets every column; only a terminal has a width to fit.
     columns = text.width() if sys.stdout.isatty() else 10_000
-    click.echo(text.table(rows, heads, columns=columns))
-    _echo_notices(runs)
-    return 1 if strict and _lost([*runs.notices, *(n for r in runs for n in r.notices)]) else 0
+    click.echo(text.table([row.cells for row in listed], heads, columns=columns))
+    _echo_notices(survey.notices)
+    return int(strict and (_lost(survey.notices) or any(row.lost for row in listed)))
 
 
 def _list_files(paths: tuple[str, ...]) -> int:
     from trainlens.readers import account
+    from trainlens.remote.shown import as_shown
     from trainlens.render.text import clean
 
     for file in account(*paths):
         reason = f"  ({file.reason})" if file.reason else ""
-        click.echo(clean(f"{file.format or '–':<15} {file.path}{reason}"))
+        place = as_shown(file.path, str(file.path))
+        click.echo(clean(f"{file.format or '–':<15} {place}{reason}"))
     return 0
 
 
-def _row(run: Run, now: float) -> tuple[str, ...]:
-    from trainlens import words
-
-    first, last = run.steps or (None, None)
-    span = (
-        f"{words.step(first)}–{words.step(last)}" if first is not None and last is not None else "–"
-    )
-    age = words.duration(max(0.0, now - run.wall_times[1])) if run.wall_times else "unknown"
-    lost = [n for n in run.notices if n.lost != 0]
-    known = sum(n.lost or 0 for n in lost)
-    damage = (
-        "" if not lost else f"{words.plural(known, 'record')} lost" if known else "unknown loss"
-    )
-    return (run.name, run.format, span, str(len(run.series)), words.step(run.points),
-            str(run.attempts), age, damage)  # fmt: skip
-
-
 @cli.command()
-@_PATHS
+@_paths
 @click.option("--metric", required=True, metavar="M", help="Metric, e.g. loss or val/mpjpe.")
 @click.option("--split", default=None, metavar="S", help="train, val or test; both if left out.")
 @click.option("--smooth", default=0.0, show_default=True, metavar="WEIGHT",
@@ -183,14 +233,14 @@ def _row(run: Run, now: float) -> tuple[str, ...]:
 @click.option("-o", "--output", default="plot.png", show_default=True, metavar="FILE",
               help="A .png or .svg file.")  # fmt: skip
 def plot(paths: tuple[str, ...], metric: str, split: str | None, smooth: float, log_y: bool,
-         output: str) -> int:  # fmt: skip
+         output: str, cache: bool) -> int:  # fmt: skip
     """Plot a metric of several runs."""
     from trainlens import plots
 
     target = _path(output)
     if target.suffix not in (".png", ".svg"):
         raise UsageError(f"{output}: plots are written as .png or .svg; end the name with one")
-    runs = _load(paths)
+    runs = _load(paths, cache)
     if "/" in metric and split is None and not _has(runs, metric):
         split, metric = metric.split("/", 1)
     if not _has(runs, metric, split):
@@ -207,17 +257,17 @@ def _has(runs: Runs, metric: str, split: str | None = None) -> bool:
 
 
 @cli.command()
-@_PATHS
+@_paths
 @click.option(
     "-o", "--output", required=True, metavar="FILE", help="A .csv, .jsonl or .parquet file."
 )
-def export(paths: tuple[str, ...], output: str) -> int:
+def export(paths: tuple[str, ...], output: str, cache: bool) -> int:
     """Write all points as one long table."""
     from trainlens.export import write_table
 
-    runs = _load(paths)
+    runs = _load(paths, cache)
     rows = write_table(runs, _path(output))
-    _echo_notices(runs)
+    _echo_notices(runs.notices)
     click.echo(f"{output}: {rows} rows", err=True)
     return 0
 
@@ -252,21 +302,30 @@ def _path(text: str) -> Any:
     return Path(text)
 
 
-def _load(paths: Sequence[str]) -> Runs:
+def _load(paths: Sequence[str], cache: bool) -> Runs:
     from trainlens.readers import load
 
-    return load(*paths)
+    return load(*paths, cache=cache)
 
 
-def _diagnose(runs: Runs, options: dict[str, Any]) -> list[Diagnosis]:
-    from trainlens.api import diagnose as judge
+def _judge(options: dict[str, Any]) -> Judging:
+    from trainlens.work import Judging
 
-    settings = _settings(options["settings"])
-    return [
-        judge(run, profile=options["profile"], select=options["select"],
-              ignore=options["ignore"], settings=settings)
-        for run in runs
-    ]  # fmt: skip
+    return Judging(
+        options["profile"], options["select"], options["ignore"], _settings(options["settings"])
+    )
+
+
+def _place(options: dict[str, Any]) -> Place:
+    from trainlens.place import Place
+
+    return Place(options["workers"], options["engine"], options["scheduler"])
+
+
+def _ticking(results: Iterator[T], total: int) -> Iterator[T]:
+    from trainlens.render.progress import ticking
+
+    return ticking(results, total, stream=sys.stderr)
 
 
 def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -285,31 +344,24 @@ def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def _echo_notices(runs: Runs) -> None:
-    if runs.notices:
+def _echo_notices(notices: Sequence[Notice]) -> None:
+    if notices:
         from trainlens.render import text
 
-        click.echo(text.notices(runs.notices, columns=text.width()), err=True)
+        click.echo(text.notices(notices, columns=text.width()), err=True)
 
 
 def _lost(notices: Sequence[Notice]) -> bool:
     return any(n.lost != 0 for n in notices)
 
 
-def _failed(
-    diagnoses: Sequence[Diagnosis], notices: Sequence[Notice], fail_on: str, strict: bool
-) -> bool:
-    if strict and _lost([*notices, *(n for d in diagnoses for n in d.run.notices)]):
-        return True
-    return fail_on != "never" and any(
-        f.severity.rank >= _SEVERITIES.index(fail_on) for d in diagnoses for f in d.findings
-    )
-
-
 def _command_line() -> str:
     import shlex
 
-    return shlex.join(["trainlens", *sys.argv[1:]])
+    from trainlens.remote.url import public, secrets
+
+    # The page is shown to others: no password or signature of a URL may be on it.
+    return shlex.join(["trainlens", *(public(a) if secrets(a) else a for a in sys.argv[1:])])
 
 
 def main() -> None:

@@ -43,6 +43,10 @@ class SourceError(TrainlensError):
         self.problem = problem
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str, str]]:
+        # Errors of other processes come home as they were.
+        return type(self), (self.path, self.problem, self.remedy)
+
 
 class NotFound(SourceError):
     """The path does not exist."""
@@ -81,4 +85,8 @@ class MissingExtra(TrainlensError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra: pip install 'trainlens[{extra}]'")
+        self.what = what
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return type(self), (self.what, self.extra)

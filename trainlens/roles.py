@@ -1,7 +1,7 @@
-"""What a metric name means: its split, its role, its direction and its unit.
+"""What a metric name means: its role, its direction and its unit.
 
-Names of many frameworks go in (``val_loss``, ``eval/loss``, ``train/box_loss``, ``lr-Adam``,
-``grad_norm``, ``coco/bbox_mAP``), a metric, a split and a `Role` come out.
+Names of many frameworks go in (``loss``, ``lr-Adam``, ``grad_norm``, ``coco/bbox_mAP``), a `Role`
+comes out. Their split is the matter of `trainlens.splits`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "tr": "train",
-    "learn": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "validate": "val",
-    "cv": "val",
-    "eval": "val",
-    "evaluation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Words that name a split, and the split they name."""
+from trainlens.splits import SPLITS, parse_name
+
+__all__ = ["ROLES", "SPLITS", "Role", "normalise", "parse_name", "role_of"]
 
 
 @dataclass(frozen=True)
@@ -237,6 +223,20 @@ def _table() -> tuple[_Row, ...]:
 
 
 _OTHER = Role("other")
+_LOSS, _QUALITY = Role("loss", "min", "", 3), Role("metric", "max", "", 1)
+
+COMMON = {
+    "loss": _LOSS,
+    "total_loss": _LOSS,
+    "accuracy": _QUALITY,
+    "acc": _QUALITY,
+    "lr": Role("learning-rate"),
+    "learning_rate": Role("learning-rate"),
+    "grad_norm": Role("gradient-norm"),
+    "epoch": Role("epoch"),
+}
+"""What the table says of names that most logs have: working it out takes as long as such a log."""
+
 _LONGEST = 256
 _CONTEXT = re.compile(r"\{.*\}$")
 _RATE = re.compile(r"/(s|sec|second)$")
@@ -286,6 +286,12 @@ def role_of(metric: str, kind: str = "") -> Role:
     >>> role_of("bbox/AP50").direction, role_of("PA-MPJPE").unit, role_of("loss_scale").name
     ('max', 'mm', 'other')
     """
+    if not kind and metric in COMMON:
+        return COMMON[metric]
+    return _from_table(metric, kind)
+
+
+def _from_table(metric: str, kind: str) -> Role:
     if kind == "system":
         return Role("system", unit=_unit(metric, Role("system")))
     plain = _RATE.sub(r"_per_\1", _CONTEXT.sub("", metric[:_LONGEST]))
@@ -320,81 +326,3 @@ def _unit(name: str, role: Role) -> str:
 
 def _bytes(unit: str) -> str:
     return unit[0].upper() + unit[1:-1] + "B"
-
-
-_WORDS = "|".join(sorted(SPLITS, key=len, reverse=True))
-_BEFORE = "epoch|batch|best|avg|average|mean|min|max|final|reduced|running|ema|total"
-
-# In the order in which they are tried; `left` and `rest` together are the metric.
-_PLACES = tuple(
-    re.compile(pattern, flags)
-    for flags, pattern in (
-        # valid_0_l2, validation_0-logloss, valid_0's auc
-        (
-            re.I,
-            rf"^(?P<split>{_WORDS})_\d+(?:'s\s+|[-/]|(?<=valid_\d)_(?!shot|way|fold|hop))(?P<rest>.+)",
-        ),
-        # val_loss, training's auc, [val] loss, Train Loss
-        (re.I, rf"^[\[(]?(?P<split>{_WORDS})(?:'s\s+|[\])]?[/_.: -]+)(?P<rest>.+)"),
-        (0, r"^(?P<split>train|val|valid|eval|test)(?P<rest>[A-Z][a-z0-9].*)"),
-        # epoch_val_loss
-        (
-            re.I,
-            rf"^(?P<left>(?:{_BEFORE})_)(?P<split>train|val|valid|validation|eval|test)_(?P<rest>.+)",
-        ),
-        # loss/train, acc_val, loss (val), lossTrain
-        (re.I, rf"^(?P<rest>.*[^/_.: (\[-])[/_.: (\[-]+(?P<split>{_WORDS})[\])]?$"),
-        (0, r"^(?P<rest>.*[a-z0-9])(?P<split>Train|Val|Valid|Test)$"),
-        # metrics/val/loss, losses/train_ce
-        (re.I, rf"^(?P<left>.*?[/.])(?P<split>{_WORDS})[/_.](?P<rest>.+)"),
-        # loss_val_epoch
-        (
-            re.I,
-            r"^(?P<left>.+_)(?P<split>train|val|valid|eval|test)_(?P<rest>epoch|step|avg|mean)$",
-        ),
-    )
-)
-
-# Words that look like a split and are none: an adjective, a count, a value, a deviation.
-_NO_SPLIT = re.compile(
-    r"^(?:valid_(?:ratio|fraction|count|points|mask|share|rate|pixels|tokens|samples|frames|num)"
-    r"|test_time_|learn_?(?:rate|lr)|_*system)"
-    rf"|(?:^|[/_. ])(?:n|num|nb|frac|fraction|percent|pct|ratio|is|has|size|min|max|mean|std|abs"
-    rf"|standard|init|default|cross|q|v|state|action)[_ -](?:{_WORDS})$",
-    re.IGNORECASE,
-)
-_TRAIN_GROUP = re.compile(r"^(?:main|rollout)/(?=.)")
-"""Groups of Chainer and of Stable-Baselines3 that hold what happens while training."""
-
-
-@lru_cache(maxsize=65536)
-def parse_name(name: str) -> tuple[str, str]:
-    """Split a logged name into metric and split.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    metric : str
-    split : str
-        Empty where the name does not tell.
-
-    Examples
-    --------
-    >>> parse_name("val_loss"), parse_name("train/box_loss"), parse_name("loss/validation")
-    (('loss', 'val'), ('box_loss', 'train'), ('loss', 'val'))
-    >>> parse_name("validation/main/loss"), parse_name("valid_0's auc"), parse_name("valid_ratio")
-    (('loss', 'val'), ('auc', 'val'), ('valid_ratio', ''))
-    """
-    if _NO_SPLIT.search(name):
-        return name, ""
-    if group := _TRAIN_GROUP.match(name):
-        return name[group.end() :], "train"
-    for pattern in _PLACES:
-        if found := pattern.match(name):
-            parts = found.groupdict(default="")
-            rest = parts["rest"].removeprefix("main/") or parts["rest"]
-            return parts.get("left", "") + rest, SPLITS[parts["split"].lower()]
-    return name, ""

@@ -244,12 +244,19 @@ class Run:
         split : str, optional
             Only of this split.
         """
-        found = [
-            s
-            for s in self.series.values()
-            if s.role.name == role and (split is None or s.split == split) and len(s)
-        ]
-        return tuple(sorted(found, key=lambda s: (-s.role.priority, len(s.metric), s.metric)))
+        found = self._by_role.get(role, ())
+        return found if split is None else tuple(s for s in found if s.split == split)
+
+    @cached_property
+    def _by_role(self) -> Mapping[str, tuple[Series, ...]]:
+        held: dict[str, list[Series]] = {}
+        for s in self.series.values():
+            if len(s):
+                held.setdefault(s.role.name, []).append(s)
+        return {
+            role: tuple(sorted(found, key=lambda s: (-s.role.priority, len(s.metric), s.metric)))
+            for role, found in held.items()
+        }
 
     def main(self, role: str, split: str | None = None) -> Series | None:
         """The most telling series of a role, None where there is none."""

@@ -1,26 +1,20 @@
-"""The one-sentence verdict of a run, and of several: the same words in every output."""
+"""The one-sentence verdict of a run: the same words in every output."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
 from trainlens import words
 from trainlens.rules import Diagnosis
-from trainlens.rules.base import Finding, Severity, Status, gravity
+from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Run, Series
 from trainlens.stats.noise import second_difference_noise
 
 # Of equally grave and sure findings, the one that decides what to do next speaks first.
 _NAME_LENGTH = 60
-
-
-class _HasDiagnoses(Protocol):
-    @property
-    def diagnoses(self) -> Sequence[Diagnosis]: ...
 
 
 def sentence(diagnosis: Diagnosis) -> str:
@@ -44,7 +38,7 @@ def sentence(diagnosis: Diagnosis) -> str:
         rest = len(serious) - 1
         return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
     if diagnosis.verdict == "inconclusive":
-        return f"Cannot tell: {_reason(diagnosis)}."
+        return f"Cannot tell: {reason(diagnosis)}."
     moved, worse = _trend(diagnosis.run)
     # "Healthy" and "is getting worse" in one breath would be believed by nobody.
     state = (
@@ -55,65 +49,8 @@ def sentence(diagnosis: Diagnosis) -> str:
     return state + (f" {words.plural(notes, 'note')} below." if notes else "")
 
 
-def overall(diagnoses: Sequence[Diagnosis] | _HasDiagnoses) -> str:
-    """What to know about all runs together.
-
-    Parameters
-    ----------
-    diagnoses : sequence of Diagnosis, or a report that holds them
-
-    Returns
-    -------
-    str
-        The verdict of the run where there is one; else how many need attention, which, and why.
-    """
-    judged = diagnoses if isinstance(diagnoses, Sequence) else diagnoses.diagnoses
-    if not judged:
-        return "Cannot tell: there is no run here."
-    if len(judged) == 1:
-        return sentence(judged[0])
-    failing = [d for d in judged if d.verdict == "failing"]
-    warned = [d for d in judged if d.verdict == "warning"]
-    unknown = [d for d in judged if d.verdict == "inconclusive"]
-    if failing or warned:
-        return _attention(judged, failing, warned, unknown)
-    if len(unknown) == len(judged):
-        return f"Cannot tell for any of the {len(judged)} runs: {_reason(unknown[0])}."
-    healthy = len(judged) - len(unknown)
-    if unknown:
-        return (
-            f"{healthy} of {len(judged)} runs look healthy so far; "
-            f"{words.plural(len(unknown), 'run')} cannot be judged."
-        )
-    return f"All {len(judged)} runs look healthy so far."
-
-
-def _attention(
-    judged: Sequence[Diagnosis],
-    failing: list[Diagnosis],
-    warned: list[Diagnosis],
-    unknown: list[Diagnosis],
-) -> str:
-    counts = []
-    if failing:
-        counts.append(f"{len(failing)} of {len(judged)} runs {_agree(failing, 'fails', 'fail')}")
-    if warned:
-        of = "" if failing else f" of {len(judged)} runs"
-        counts.append(f"{len(warned)}{of} {_agree(warned, 'needs', 'need')} a look")
-    healthy = len(judged) - len(failing) - len(warned) - len(unknown)
-    if healthy:
-        counts.append(f"{healthy} {_agree([None] * healthy, 'looks', 'look')} healthy")
-    if unknown:
-        counts.append(f"{len(unknown)} cannot be judged")
-    worst = min(failing or warned, key=lambda d: gravity(d.findings[0]))
-    return f"{'; '.join(counts)}. {shortened(worst.run.name)}: {sentence(worst)}"
-
-
-def _agree(things: Sequence[object], one: str, many: str) -> str:
-    return one if len(things) == 1 else many
-
-
-def _reason(diagnosis: Diagnosis) -> str:
+def reason(diagnosis: Diagnosis) -> str:
+    """Why a run cannot be judged, as far as its results tell."""
     if not diagnosis.run.points:
         return "this log holds no point"
     for status in (Status.INCONCLUSIVE, Status.SKIP):

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainlens.detect._streams import SignAgreement
+from trainlens.detect.base import BLOCK, watch
 from trainlens.detect.divergence import DivergenceDetector
 from trainlens.detect.jump import JumpDetector
 from trainlens.detect.non_finite import NonFiniteDetector
@@ -90,3 +92,24 @@ def test_what_is_remembered_is_bounded(name):
     detector = DETECTORS[name]()
     detector.update(step, value)
     assert size(detector) < 16000
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_finished_series_is_watched_in_blocks(name):
+    step, value = sick_series(5, 2 * BLOCK + 700)
+    assert repr(watch(DETECTORS[name](), step, value)) == events(DETECTORS[name], step, value, [])
+
+
+@pytest.mark.parametrize("window", [3, 60, 200])
+def test_agreement_of_signs_is_that_of_a_loop(window):
+    rng = np.random.default_rng(window)
+    value = np.round(np.convolve(rng.standard_normal(500), [1, 0.7], "same"), 1)
+    value[rng.random(500) < 0.02] = np.nan
+    stream = SignAgreement(window, min_periods=20)
+    cuts = np.sort(rng.integers(0, 500, 6))
+    ours = np.concatenate([stream.update(part) for part in np.split(value, cuts)])
+    sign = np.sign(np.nan_to_num(value))
+    for i in range(500):
+        pairs = [sign[j] * sign[j - 1] for j in range(max(i - window, 1), i)]
+        expected = np.sin(np.pi / 2 * np.mean(pairs)) if len(pairs) >= 20 else 0.0
+        assert ours[i] == pytest.approx(expected, abs=1e-15)

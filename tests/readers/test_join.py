@@ -8,7 +8,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 import trainlens
 from trainlens.chunk import Chunk, Column, unknown
 from trainlens.readers import discover
-from trainlens.readers._join import Joined
+from trainlens.readers._join import Joined, joined
 from trainlens.readers.base import Source
 
 
@@ -125,3 +125,34 @@ def test_a_truncated_event_file_in_one_part_is_still_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-3])
     run = trainlens.load_one(tmp_path)
     assert "torn-tail" in {n.kind for n in run.notices}
+
+
+def test_a_split_of_a_split_is_a_run_of_its_own(tmp_path):
+    events(tmp_path / "a/train", loss=[3.0, 2.0])
+    events(tmp_path / "a/validation", loss=[4.0, 3.0])
+    events(tmp_path / "a/train/val", loss=[9.0, 8.0])
+    found = discover(tmp_path)
+    assert [(s.path, len(s.parts)) for s in found] == [
+        (tmp_path / "a", 2),
+        (tmp_path / "a/train/val", 0),
+    ]
+
+
+def test_many_versions_each_with_a_table(tmp_path):
+    runs = []
+    for i in range(50):
+        folder = tmp_path / f"v{i}"
+        if i % 5:
+            folder.mkdir()
+        runs += [Source("tensorboard", folder), Source("csv", folder / "metrics.csv")]
+    found = joined(runs)
+    # Where the event files are no folder, both stay what they are.
+    assert [s.path.name for s in found if s.parts] == [f"v{i}" for i in range(50) if i % 5]
+    assert [s for s in found if not s.parts] == [
+        s for i in range(0, 50, 5) for s in runs[2 * i : 2 * i + 2]
+    ]
+    assert all(s.parts == (runs[2 * i], runs[2 * i + 1]) for i, s in _numbered(found))
+
+
+def _numbered(found):
+    return [(int(s.path.name[1:]), s) for s in found if s.parts]

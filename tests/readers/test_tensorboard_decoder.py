@@ -326,3 +326,69 @@ def test_compiled_feed_refuses_what_it_cannot_hold():
         decoder.feed(bytearray(3), 4, True)
     with pytest.raises(ValueError, match="bytearray"):
         decoder.feed(bytearray(3), -1, True)
+
+
+@both
+@pytest.mark.parametrize("size", [1, 7, 8, 16, 17, 24, 32, 33, 90])
+def test_tags_that_differ_in_one_byte_are_told_apart(decoder, size):
+    """Names are compared in words, or by a call where they are very short or long."""
+    tags = [b"t" * i + b"u" + b"t" * (size - i - 1) for i in range(size)]
+    rounds = [frame(scalar(step, i, tag)) for step in range(2) for i, tag in enumerate(tags)]
+    points = decode(decoder, b"".join(rounds))[0]
+    assert [tag for tag, *_ in points] == tags
+    assert [np.frombuffer(p[2]).tolist() for p in points] == [[i, i] for i in range(size)]
+
+
+@both
+@pytest.mark.parametrize("promised", [0, 1, 2_000, 10**6, 2**60])
+def test_room_for_points_never_depends_on_what_the_file_promised(decoder, promised):
+    """Few points of a tag first and many later; an estimate that is too small, and too large."""
+    turns = [i % 20 == 0 if i < 1_000 else i % 20 > 0 for i in range(4_000)]
+    frames = [frame(scalar(i, i, b"late" if late else b"early")) for i, late in enumerate(turns)]
+    it, data = decoder(), bytearray(b"".join(frames))
+    it.expect(promised)
+    half = sum(map(len, frames[:2_000]))
+    it.feed(data[:half], half, False)
+    it.feed(data[half:], len(data) - half, True)
+    found = {tag: [np.frombuffer(a) for a in arrays] for tag, *arrays in it.take()}
+    for tag, wanted in ((b"early", False), (b"late", True)):
+        steps = [i for i, late in enumerate(turns) if late == wanted]
+        step, value, wall = found[tag]
+        assert step.view(np.int64).tolist() == steps
+        assert value.tolist() == steps
+        assert wall.tolist() == [i + 2.0 for i in steps]
+
+
+@both
+def test_columns_outlive_the_decoder_and_later_points(decoder):
+    it = decoder()
+    first, second = bytearray(LOG[0]), bytearray(LOG[1])
+    it.feed(first, len(first), False)
+    ((_, step, value, _),) = it.take()
+    held = np.frombuffer(step, np.int64), np.frombuffer(value)
+    it.feed(second, len(second), True)
+    ((_, later, _, _),) = it.take()
+    del it, step, value
+    assert [a.tolist() for a in held] == [[0], [0.5]]
+    assert np.frombuffer(later, np.int64).tolist() == [1]
+
+
+@both
+@pytest.mark.parametrize("byte", [0, 255])
+def test_a_header_of_one_byte_repeated_is_no_record(decoder, byte):
+    """The header that is remembered from the record before must not let such a one pass."""
+    for before in (b"", LOG[0], frame(b"")):
+        decoded = decode(decoder, before + bytes([byte]) * 40 + LOG[1])
+        assert decoded[2] == bool(before) + 1
+        assert decoded[4][0][1] == [(len(before), len(before) + 40)]
+
+
+@compiled
+def test_the_checksum_by_tables_and_by_instruction():
+    rng = random.Random(3)
+    for size in (0, 1, 7, 8, 9, 63, 1000):
+        data = bytearray(rng.randbytes(size))
+        by_table = _native.crc32c(data, size, True)
+        assert by_table == _native.crc32c(data, size)
+        mask = ((by_table >> 15 | by_table << 17) + 0xA282EAD8) & 0xFFFFFFFF
+        assert mask == slow_crc(bytes(data))

@@ -539,3 +539,41 @@ def test_todays_wandb(tmp_path: Path) -> None:
     assert [n.message for n in got.notices if n.kind == "unfinished"] == [
         "exit code 3: the run failed"
     ]
+
+
+def test_rows_of_several_shapes_keep_the_order_of_the_log(tmp_path: Path) -> None:
+    """Rows are gathered by their names; a metric that stands in several kinds of rows is one."""
+    rng = random.Random(4)
+    names = ["loss", "acc", "lr", "note"]
+    rows: list[dict[str, Any]] = []
+    for step in range(200):
+        held = rng.sample(names, rng.randrange(1, 5))
+        rows.append({n: "text" if n == "note" else step + names.index(n) / 8 for n in held})
+    got = read_records(tmp_path, *[row(i, **values) for i, values in enumerate(rows)], ww.end(0))
+    wanted = {n: [(i, r[n]) for i, r in enumerate(rows) if n in r] for n in names[:3]}
+    first = sorted(wanted, key=lambda n: (wanted[n][0][0], list(rows[wanted[n][0][0]]).index(n)))
+    assert [c.name for c in got.columns] == first
+    for c in got.columns:
+        assert list(zip(c.step.tolist(), c.value.tolist(), strict=True)) == wanted[c.name]
+        assert c.wall_time.tolist() == [1.7e9 + i for i, _ in wanted[c.name]]
+
+
+def test_an_axis_that_is_defined_late_counts_from_then_on(tmp_path: Path) -> None:
+    got = read_records(
+        tmp_path,
+        *[row(i, loss=i / 2, **{"trainer/global_step": i * 10}) for i in range(3)],
+        ww.metric("*", step_metric="trainer/global_step"),
+        ww.metric(glob="*", step_metric="trainer/global_step"),
+        *[row(i, loss=i / 2, **{"trainer/global_step": i * 10}) for i in range(3, 6)],
+        ww.end(0),
+    )
+    assert column(got, "loss").step.tolist() == [0, 1, 2, 30, 40, 50]
+    assert column(got, "trainer/global_step").step.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("raw", [b" 1", b"+1", b"nan", b"inf", b"1e", b"", b"null", b"0x1"])
+def test_what_is_no_json_number_is_no_point(tmp_path: Path, raw: bytes) -> None:
+    records = [ww.history({"odd": raw, "loss": i / 2, "_step": i}, i) for i in range(3)]
+    got = read_records(tmp_path, *records, ww.end(0))
+    assert [c.name for c in got.columns] == ["loss"]
+    assert column(got, "loss").value.tolist() == [0, 0.5, 1]

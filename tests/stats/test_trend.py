@@ -12,21 +12,13 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from benchmarks.diagnosis.curves import noise, power_law
+from trainlens.stats.blocks import block_levels, block_medians, condense
+from trainlens.stats.gains import gain, t_quantile
 from trainlens.stats.learned import learning
 from trainlens.stats.plateau import onset_of, plateau
 from trainlens.stats.rise import rise
 from trainlens.stats.stretches import steady_levels, stretches
-from trainlens.stats.trend import (
-    as_share,
-    block_levels,
-    block_medians,
-    condense,
-    gain,
-    relative,
-    scale_free,
-    t_quantile,
-    theil_sen,
-)
+from trainlens.stats.trend import as_share, relative, scale_free, theil_sen
 
 positive = arrays(np.float64, st.integers(1, 80), elements=st.floats(1e-3, 1e3))
 signed = arrays(

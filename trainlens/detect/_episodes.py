@@ -74,9 +74,9 @@ class Episodes:
         if self._open and self._seen + len(step) - 1 - self._open.last_index >= self._gap:
             self._close(events)
         self._seen += len(step)
-        clear = np.flatnonzero(~marked)
-        if len(clear):
-            self._base = float(base[clear[-1]])
+        if len(at) < len(marked):
+            clear = len(marked) - 1 if not marked[-1] else int(np.flatnonzero(~marked)[-1])
+            self._base = float(base[clear])
         return events
 
     def finish(self) -> list[Event]:

@@ -95,12 +95,12 @@ class SpikeSignal:
         self._seen = 0
         self._fast = RollingQuantile(5)
         self._long = RollingQuantile(t.window, lag=5)
-        self._short = RollingQuantile(t.short, lag=5)
         self._centre = RollingQuantile(t.memory, lag=5)
         self._spread = RollingQuantile(t.memory, lag=5)
         self._spread85 = RollingQuantile(t.memory, 0.85, lag=5, min_periods=t.memory // 2)
         self._rise_before = Previous(GAP)
         self._near = RollingQuantile(t.short, lag=1)
+        self._near_before = Previous(4)
         self._error = RollingQuantile(t.memory, lag=1)
         self._rho = SignAgreement(t.memory)
         self._before = Previous(1)
@@ -113,13 +113,16 @@ class SpikeSignal:
         """Signal of new finite values, shape (m,)."""
         index = np.arange(self._seen, self._seen + len(raw))
         y = np.log(raw) if self._log else raw
-        far, base = self._long.update(y), self._short.update(y)
+        far, near = self._long.update(y), self._near.update(y)
+        base = self._near_before.join(near)[: len(y)]  # the short level with a lag of 5
         floor, least = self._resolution(raw, base), self._least(base)
         fast = self._fast.update(y)
         rise = fast - base
         spread = np.fmax(self._own_spread(rise), floor)
-        z, sigma = self._single(y, floor)
-        chances = np.minimum(np.log10(1 + index / 100), 2)
+        z, sigma = self._single(y, near, floor)
+        chances = np.full(len(y), 2.0)
+        young = max(0, min(len(y), 10_000 - self._seen))
+        chances[:young] = np.minimum(np.log10(1 + index[:young] / 100), 2)
         times = self._t.spread - 2 + chances + 25 / np.maximum(index - 5, 1)
         limit = np.fmax(least, times * spread)
         limit = np.fmax(limit, self._t.mad / MAD_TO_SIGMA * sigma)
@@ -139,9 +142,9 @@ class SpikeSignal:
 
     def _least(self, base: Floats) -> Floats:
         """The smallest rise worth a word: a share of the level, or of the drop so far."""
-        top, bottom = self._top.update(base), self._bottom.update(base)
         if self._log:
             return np.full(len(base), np.log1p(self._t.rise))
+        top, bottom = self._top.update(base), self._bottom.update(base)
         return np.asarray(np.fmax(2.5 * self._t.rise * (top - bottom), 0.0))
 
     def _own_spread(self, rise: Floats) -> Floats:
@@ -158,16 +161,19 @@ class SpikeSignal:
         out[first:] = np.fmax(middle, self._spread85.update(away) / NORMAL_85)
         return out
 
-    def _single(self, y: Floats, floor: Floats) -> tuple[Floats, Floats]:
+    def _single(self, y: Floats, near: Floats, floor: Floats) -> tuple[Floats, Floats]:
         """Standardised single points, prewhitened where neighbours resemble each other."""
-        near = self._near.update(y)
-        off = np.where(np.isfinite(near), y - near, 0.0)
+        off = y - near
+        off[np.isnan(near)] = 0.0
         rho = self._rho.update(off)
-        joined = self._before.join(off)
-        error = off - np.where(rho > 0.3, rho, 0.0) * np.nan_to_num(joined[:-1])
+        before = self._before.join(off)[:-1]
+        alike = rho > 0.3
+        error = np.where(alike, off - rho * np.nan_to_num(before), off) if alike.any() else off
         sigma = np.fmax(MAD_TO_SIGMA * self._error.update(np.abs(error)), floor)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            z = np.where(sigma > 0, error / sigma, np.where(error > 0, np.inf, 0.0))
+            z = error / sigma
+        still = np.flatnonzero(~(sigma > 0))
+        z[still] = np.where(error[still] > 0, np.inf, 0.0)
         return z, sigma
 
     def _outliers(self, rise: Floats, z: Floats, least: Floats) -> Bools:

@@ -75,21 +75,27 @@ class SignAgreement:
 
     def __init__(self, window: int = 501, min_periods: int = 60) -> None:
         self._window, self._min = window, min_periods
-        self._signs = np.empty(0, np.int64)
+        self._signs = np.empty(0, np.int8)
 
     def update(self, value: Floats) -> Floats:
         """Autocorrelation before each new point (that point left out), shape (m,)."""
-        sign = np.sign(np.nan_to_num(value)).astype(np.int64)
-        held = self._signs
-        joined = np.concatenate([held, sign])
-        product = np.zeros(len(joined) + 1, np.int64)
-        product[2:] = np.cumsum(joined[1:] * joined[:-1])
-        at = np.arange(len(held), len(joined))
-        first = np.maximum(at - self._window, 1)
-        pairs = at - first
-        agreed = (product[at] - product[first]) / np.maximum(pairs, 1)
-        self._signs = joined[-(self._window + 1) :].copy()
-        return np.asarray(np.where(pairs >= self._min, np.sin(np.pi / 2 * agreed), 0.0))
+        sign = (value > 0).astype(np.int8) - (value < 0)
+        held, window = len(self._signs), self._window
+        joined = np.concatenate([self._signs, sign])
+        total = np.zeros(len(joined) + 1, np.int64)  # of the products up to each point
+        np.cumsum(joined[1:] * joined[:-1], out=total[2:])
+        self._signs = joined[-(window + 1) :].copy()
+        agreed = total[held:-1].copy()
+        full = min(max(window + 1 - held, 0), len(value))  # from here on all windows are full
+        agreed[full:] -= total[held + full - window : len(joined) - window]
+        pairs = np.arange(held, held + full) - 1
+        out = np.empty(len(value))
+        known = np.sin(np.pi / 2 * (agreed[:full] / np.maximum(pairs, 1)))
+        out[:full] = np.where(pairs >= self._min, known, 0.0)
+        # So few different sums that each sine is worked out once.
+        sines = np.sin(np.pi / 2 * (np.arange(-window, window + 1) / window))
+        out[full:] = sines[agreed[full:] + window] if window >= self._min else 0.0
+        return out
 
 
 class RunningExtreme:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from trainlens.detect.base import Floats
@@ -44,23 +46,26 @@ class PeaksOverThreshold:
             self._count += len(part)
             done += len(part)
             if self._count % self._every == 0:
-                self._level = float(np.clip(self._fit(), self._low, self._high))
+                self._level = min(max(self._fit(), self._low), self._high)
         return out
 
     def _fit(self) -> float:
-        z = np.sort(self._held[np.isfinite(self._held)])
-        k = max(20, len(z) // 50)
-        if len(z) < 4 * k:
+        z = self._held[np.isfinite(self._held)]
+        n = len(z)
+        k = max(20, n // 50)
+        if n < 4 * k:
             return self._level
+        z.partition(n - k - 1)
+        base, z = float(z[n - k - 1]), np.sort(z[n - k :])
         # The few largest are what is being judged: they must not raise their own bar.
-        peaks = np.minimum(z[-k:], z[-k // 2] * 4) - z[-k - 1]
-        mean = float(peaks.mean())
+        peaks = np.minimum(z, z[-k // 2] * 4) - base
+        mean = float(peaks.sum()) / k
         if not mean > 0:
             return self._low
         rank = (np.arange(k) + 0.65) / k
-        weighted = float(((1 - rank) * peaks).mean())
-        shape = np.clip(2 - mean / max(mean - 2 * weighted, 1e-300), -0.9, 0.9)
+        weighted = float(((1 - rank) * peaks).sum()) / k
+        shape = min(max(2 - mean / max(mean - 2 * weighted, 1e-300), -0.9), 0.9)
         scale = 2 * mean * weighted / max(mean - 2 * weighted, 1e-300)
-        over = k / len(z) / self._p
-        grown = np.log(over) if abs(shape) < 1e-6 else (over ** float(shape) - 1) / float(shape)
-        return float(z[-k - 1] + scale * grown)
+        over = k / n / self._p
+        grown = math.log(over) if abs(shape) < 1e-6 else (over**shape - 1) / shape
+        return base + scale * grown

@@ -60,6 +60,10 @@ class Event:
             return float(np.minimum(np.float64(self.peak) / self.baseline, 1e308))
 
 
+BLOCK = 32_768
+"""Points of a finished series that a detector is given at once: what stays in a near cache."""
+
+
 class Detector(Protocol):
     """Fed in chunks; any cutting of a series into chunks gives bit-identical events."""
 
@@ -77,3 +81,22 @@ class Detector(Protocol):
     def finish(self) -> list[Event]:
         """Events that are still open at the end of the series."""
         ...
+
+
+def watch(detector: Detector, step: Ints, value: Floats) -> list[Event]:
+    """All events of a finished series.
+
+    It is fed block by block, which changes no event and takes half the time of one long chunk,
+    most of which would go into fetching fresh memory for each intermediate result.
+
+    Parameters
+    ----------
+    detector : Detector
+        A new one.
+    step : ndarray of int64, shape (n,)
+    value : ndarray of float64, shape (n,)
+    """
+    events: list[Event] = []
+    for first in range(0, len(value), BLOCK):
+        events += detector.update(step[first : first + BLOCK], value[first : first + BLOCK])
+    return events + detector.finish()

@@ -8,6 +8,7 @@ import numpy as np
 
 from trainlens.detect.base import Event
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 
 
 def learning_rate_restart(run: Run, step: int, *, back: int = 30, ratio: float = 1.3) -> float:
@@ -70,7 +71,7 @@ def period(events: Sequence[Event]) -> int | None:
         regular = bool(np.all(np.abs(multiple - 1) < 0.12))
     else:
         regular = bool(np.all(np.abs(multiple - np.round(multiple)) < 0.15))
-    return round(float(np.median(gaps / np.round(multiple)))) if regular else None
+    return round(median(gaps / np.round(multiple))) if regular else None
 
 
 def starts_epoch(series: Series, event: Event, within: int = 5) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens.detect.base import Event, Floats, Ints
-from trainlens.stats.noise import MAD_TO_SIGMA
+from trainlens.stats.blocks import row_medians
+from trainlens.stats.noise import MAD_TO_SIGMA, median
+from trainlens.stats.rolling import rolling_median
 
 SAMPLE = 2048  # points of the whole series that are remembered, evenly spaced
 TAIL = 64  # and the last ones, all of them
@@ -70,20 +72,22 @@ class DivergenceDetector:
         self._tail = np.empty(0)
         self._fed = 0
         self.seen = 0
+        self._judged: tuple[int, _Curve] | None = None  # as of so many points
 
     def update(self, step: Ints, value: Floats) -> list[Event]:
         """See `trainlens.detect.base.Detector`; always empty."""
         good = np.isfinite(value)
-        place = self._fed + np.flatnonzero(good)
+        place = np.flatnonzero(good) + self._fed
         self._fed += len(value)
-        step, value = step[good], value[good]
-        number = np.arange(self.seen, self.seen + len(value))
+        if len(place) < len(value):
+            step, value = step[good], value[good]
+        before = self.seen
         self.seen += len(value)
         while -(-self.seen // self._stride) > SAMPLE:
             self._stride *= 2
             self._step, self._value = self._step[::2], self._value[::2]
             self._place = self._place[::2]
-        kept = number % self._stride == 0
+        kept = slice(-before % self._stride, None, self._stride)
         self._step = np.concatenate([self._step, step[kept]])
         self._value = np.concatenate([self._value, value[kept]])
         self._place = np.concatenate([self._place, place[kept]])
@@ -118,8 +122,10 @@ class DivergenceDetector:
             return self._blown_up(curve)
 
     def _curve(self) -> _Curve:
-        log = bool(np.all(self._value > 0) and np.all(self._tail > 0))
-        return _Curve(self._value, log)
+        if self._judged is None or self._judged[0] != self.seen:
+            log = bool(np.all(self._value > 0) and np.all(self._tail > 0))
+            self._judged = self.seen, _Curve(self._value, log)
+        return self._judged[1]
 
     def _risen(self, curve: _Curve) -> bool:
         """Whether the level at the end is far above the best level, and never was before."""
@@ -136,7 +142,7 @@ class DivergenceDetector:
         """A rise in the very last points, too late for the levels."""
         limits, tail = self._limits, self._tail
         y = _scale(tail, curve.log)
-        calm = float(np.median(curve.level[-3:]))
+        calm = median(curve.level[-3:])
         height = max(curve.least(limits.ratio), limits.z * curve.sigma, 1.5 * curve.habit)
         below = np.flatnonzero(~(y > calm + height))
         first = int(below[-1]) + 1 if len(below) else 0
@@ -145,7 +151,7 @@ class DivergenceDetector:
         if not huge and count < 15:
             return None
         sigma = max(curve.sigma, 1e-300)
-        z = float(np.median(y[first:]) - calm) / sigma
+        z = (median(y[first:]) - calm) / sigma
         step = self._tail_step[first:]
         return self._make(step, tail[first:], self._fed - count, calm, z, curve.log)
 
@@ -188,7 +194,7 @@ class _Curve:
         size = max(len(value) // WINDOWS, 1)
         used = self.y[len(self.y) % size :]
         self.window = size
-        self.level = np.median(used.reshape(-1, size), axis=1)
+        self.level = row_medians(used.reshape(-1, size))
         pairs = (self.level[1:] + self.level[:-1]) / 2
         self.pairs = pairs
         self.best = int(np.argmin(pairs[:-1]))
@@ -207,7 +213,7 @@ class _Curve:
         """Standard deviation of a pair of levels, by the noise model and by their own scatter."""
         inflated = (1 + self.rho) / (1 - self.rho) / (2 * self.window)
         model = 1.2533 * self.sigma * float(np.sqrt(min(inflated, 1.0)))
-        own = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(self.level, 2)))) / np.sqrt(6.0)
+        own = MAD_TO_SIGMA * median(np.abs(np.diff(self.level, 2))) / np.sqrt(6.0)
         return float(max(model, own))
 
     @property
@@ -250,7 +256,8 @@ class _Curve:
         """Position in the sample where the curve left the best level for good."""
         line = self.best_level + 0.2 * self.rise
         n = len(self.y)
-        smooth = np.array([np.median(self.y[max(i - 2, 0) : i + 3]) for i in range(n)])
+        ends = [median(self.y[i:]) for i in (-4, -3)]  # no two points behind these
+        smooth = np.concatenate([rolling_median(self.y, 5)[2:], ends])
         below = np.flatnonzero(smooth <= line)
         return min(int(below[-1]) + 1, n - 1) if len(below) else 0
 
@@ -263,7 +270,7 @@ def _ar1(y: Floats, slope: Floats) -> tuple[float, float]:
     differences, `slope`, is taken off.
     """
     one, two = np.abs(np.diff(y) - slope), np.abs(np.diff(y, 2))
-    first, second = MAD_TO_SIGMA * float(np.median(one)), MAD_TO_SIGMA * float(np.median(two))
+    first, second = MAD_TO_SIGMA * median(one), MAD_TO_SIGMA * median(two)
     if not first > 0:  # rounded or constant values: most differences are 0
         first = float(np.mean(one))
         return first, 0.0

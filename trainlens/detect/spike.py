@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from trainlens.detect._signal import Signal, SpikeSignal, Tuning
-from trainlens.detect.base import Event, Floats, Ints
+from trainlens.detect.base import Event, Floats, Ints, watch
 from trainlens.run import Series
 
 MERGE = 20  # points of calm after which the next rise is another event
@@ -337,6 +337,6 @@ def find_spikes(series: Series) -> Spikes:
     if held is None:
         detector = SpikeDetector()
         base = series.effective
-        events = detector.update(base.step, base.value) + detector.finish()
+        events = watch(detector, base.step, base.value)
         held = _found[series] = Spikes(tuple(events), detector.largest, detector.seen)
     return held

@@ -44,7 +44,8 @@ class SurgeDetector:
     def update(self, step: Ints, value: Floats) -> list[Event]:
         """See `trainlens.detect.base.Detector`."""
         good = np.isfinite(value) & (value > 0)
-        step, value = step[good], value[good]
+        if not good.all():
+            step, value = step[good], value[good]
         y = np.log(value)
         level = self._level.update(y)
         away = y - level

@@ -26,11 +26,14 @@ __all__ = [
     "figure_bytes",
     "figure_of",
     "metric_figure",
+    "overlays",
     "pictures",
     "save",
+    "sheet",
+    "with_sheet",
 ]
 
-_SHEETS, _OVERLAYS = 12, 4
+SHEETS, _OVERLAYS = 12, 4
 """Pictures of a report: one for each of so many runs, and one for each of so many metrics."""
 
 
@@ -43,10 +46,7 @@ class Picture:
 
 
 def pictures(diagnoses: Sequence[Diagnosis]) -> list[Picture]:
-    """What is drawn for a report.
-
-    One sheet for each of the first twelve runs, those with findings first, and one overlay for
-    each of up to four metrics that several runs share.
+    """What is drawn for a report whose points are at hand: `sheet`s, then `overlays`.
 
     Parameters
     ----------
@@ -56,16 +56,43 @@ def pictures(diagnoses: Sequence[Diagnosis]) -> list[Picture]:
     -------
     list of Picture
     """
+    chosen = with_sheet([(d.run.points > 0, _rank(d)) for d in diagnoses])
+    return [sheet(diagnoses[i], i) for i in chosen] + overlays([d.run for d in diagnoses])
+
+
+def with_sheet(runs: Sequence[tuple[bool, int]]) -> list[int]:
+    """Which runs get a sheet: twelve at most, those with the gravest findings first.
+
+    Parameters
+    ----------
+    runs : sequence of (bool, int)
+        Whether the run holds a point, and how grave its findings are.
+
+    Returns
+    -------
+    list of int
+        Ascending.
+    """
+    held = [i for i, (any_point, _) in enumerate(runs) if any_point]
+    # Stable, so that without findings the first runs are shown.
+    return sorted(sorted(held, key=lambda i: -runs[i][1])[:SHEETS])
+
+
+def sheet(diagnosis: Diagnosis, place: int) -> Picture:
+    """The sheet of a run, which has this place among all runs, from 0."""
+    return Picture(sheet_name(place), partial(_sheet, diagnosis))
+
+
+def sheet_name(place: int) -> str:
+    """File name of the sheet of the run at this place, from 0."""
+    return f"run-{place + 1:02d}-dashboard.png"
+
+
+def overlays(runs: Sequence[Run]) -> list[Picture]:
+    """One picture for each of up to four metrics that several runs share."""
     from trainlens.plots.metric_overlay import shared_keys
 
-    held = [(i, d) for i, d in enumerate(diagnoses, 1) if d.run.points]
-    # Stable, so that without findings the first runs are shown.
-    chosen = sorted(held, key=lambda h: -_rank(h[1]))[:_SHEETS]
-    runs = [d.run for d in diagnoses]
     return [
-        Picture(f"run-{number:02d}-dashboard.png", partial(_sheet, diagnosis))
-        for number, diagnosis in sorted(chosen, key=lambda h: h[0])
-    ] + [
         Picture(f"metric-{number:02d}-overlay.png", partial(_overlay, runs, metric, split))
         for number, (metric, split) in enumerate(shared_keys(runs)[:_OVERLAYS], 1)
     ]
@@ -110,8 +137,8 @@ def _sheet(diagnosis: Diagnosis) -> Figure:
     return figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
 
 
-def _rank(diagnosis: Diagnosis) -> int:
-    return 1 + diagnosis.severity.rank if diagnosis.severity is not None else 0
+def _rank(run: Diagnosis) -> int:
+    return max((1 + f.severity.rank for f in run.findings), default=0)
 
 
 def metric_figure(

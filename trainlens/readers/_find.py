@@ -16,8 +16,11 @@ from trainlens.chunk import Notice
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, Unreadable
 from trainlens.readers._join import joined
 from trainlens.readers._packed import first_bytes, whole_content
+from trainlens.readers._places import Places
 from trainlens.readers._reason import explain
-from trainlens.readers.base import Source
+from trainlens.readers.base import Look, Source
+from trainlens.remote.shown import as_shown
+from trainlens.remote.url import is_url, local_path
 
 PathLike = str | os.PathLike[str]
 
@@ -70,7 +73,7 @@ def discover(*paths: PathLike) -> Discovery:
     Parameters
     ----------
     *paths : str or path-like
-        Files, folders (searched through) or glob patterns.
+        Files, folders (searched through), glob patterns or URLs.
 
     Returns
     -------
@@ -81,15 +84,18 @@ def discover(*paths: PathLike) -> Discovery:
     NotFound, Unreadable, NotALog
         A path that was named explicitly leads to no run at all.
     """
-    found: dict[tuple[Path, str], Source] = {}
+    found: dict[tuple[str, str], Source] = {}
+    places = Places()
     notices: list[Notice] = []
-    for path in expand(paths):
+    for path in expand(paths, notices):
         before = len(found)
         said = len(notices)
         for source in joined(list(look(path, notices))):
-            found.setdefault((source.path.resolve(), source.key), source)
-        if len(found) == before and not _already_there(path, found):
-            raise _nothing_in(path, notices[said:])
+            real = places.add(source.path)
+            found.setdefault((real, source.key), source)
+        if len(found) == before and not places.touch(path):
+            raise as_shown(path, _nothing_in(path, notices[said:]))
+        notices[said:] = [as_shown(path, notice) for notice in notices[said:]]
     return Discovery(list(found.values()), notices)
 
 
@@ -107,25 +113,45 @@ def claim(path: Path) -> tuple[ModuleType | None, Notice | None]:
         Where there is no reader: the reason, with an empty kind where it is not worth a word
         about a file that was met in a search.
     """
-    # Opening a pipe or a device could wait for ever; a file without a byte is of no format.
-    if path.exists() and not (path.is_file() and path.stat().st_size):
-        return None, explain(path, asked=False)
+    return _claim(Look(path))
+
+
+def _claim(look: Look) -> tuple[ModuleType | None, Notice | None]:
     try:
-        with first_bytes(path) as shown:
-            sure = [(m.sniff(shown), m) for m in all_readers().values()]
+        # Opening a pipe or a device could wait for ever; a file without a byte is of no format.
+        nothing = look.mode and not (look.is_file and look.head)
+        best = None if nothing else _surest(look)
     except OSError as error:
         text = f"cannot be read: {error.strerror}"
-        return None, Notice("unreadable", str(path), text, None)
-    confidence, best = max(sure, key=lambda pair: pair[0])
-    return (best, None) if confidence > 0 else (None, explain(path, asked=False))
+        return None, Notice("unreadable", str(look.path), text, None)
+    return (best, None) if best else (None, explain(look, asked=False))
 
 
-def expand(paths: Sequence[PathLike]) -> Iterator[Path]:
-    """Paths that exist, glob patterns resolved; `NotFound` for the others."""
+def _surest(look: Look) -> ModuleType | None:
+    """The reader with the highest confidence, the first of them; None where none has any."""
+    best, most = None, 0.0
+    with first_bytes(look) as shown:
+        for module in all_readers().values():
+            if getattr(module, "SUREST", 1.0) <= most:
+                continue
+            confidence = module.sniff(shown)
+            if confidence > most:
+                best, most = module, confidence
+    return best
+
+
+def expand(paths: Sequence[PathLike], notices: list[Notice] | None = None) -> Iterator[Path]:
+    """Paths that exist, glob patterns resolved; `NotFound` for the others.
+
+    For a URL, paths that stand for it here; what could not be fetched is added to `notices`.
+    """
     for path in paths:
         text = os.fspath(path)
         if os.path.lexists(text):
             yield Path(text)
+            continue
+        if is_url(text):
+            yield from _behind(text, [] if notices is None else notices)
             continue
         matches = sorted(glob.glob(os.path.expanduser(text), recursive=True))
         if not matches:
@@ -133,9 +159,15 @@ def expand(paths: Sequence[PathLike]) -> Iterator[Path]:
         yield from map(Path, matches)
 
 
-def _already_there(path: Path, found: dict[tuple[Path, str], Source]) -> bool:
-    whole = path.resolve()
-    return any(whole == p or whole in p.parents or p in whole.parents for p, _ in found)
+def _behind(url: str, notices: list[Notice]) -> Iterator[Path]:
+    local = local_path(url)
+    if local is not None:
+        yield from expand([local])
+        return
+    # It asks the readers which files it needs, through this module.
+    from trainlens.readers._remote import mirrored
+
+    yield from mirrored(url, notices)
 
 
 def _nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError | MissingExtra:
@@ -153,22 +185,23 @@ def _nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError | MissingE
 
 def look(path: Path, notices: list[Notice]) -> Iterator[Source]:
     """Runs in a file or folder; what is said about other files is added to `notices`."""
-    if path.is_dir():
-        yield from _search(path, notices, set())
+    start = Look(path)
+    if start.is_dir:
+        yield from _search(start, notices, set())
     else:
-        yield from _runs_of_file(path, notices)
+        yield from _runs_of_file(start, notices)
 
 
-def _search(folder: Path, notices: list[Notice], taken: set[Path]) -> Iterator[Source]:
+def _search(folder: Look, notices: list[Notice], taken: set[Path]) -> Iterator[Source]:
     """Runs in and below a folder; `taken` collects what belongs to those found so far."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        entries = folder.entries.values()
     except OSError as error:
         text = f"cannot be listed: {error.strerror}"
-        notices.append(Notice("unreadable", str(folder), text, None))
+        notices.append(Notice("unreadable", str(folder.path), text, None))
         return
     yield from _runs_of_folder(folder, taken)
-    if folder in taken:
+    if folder.path in taken:
         return
     for entry in entries:
         path = Path(entry.path)
@@ -176,27 +209,27 @@ def _search(folder: Path, notices: list[Notice], taken: set[Path]) -> Iterator[S
             continue
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in PASSED_OVER:
-                yield from _search(path, notices, taken)
+                yield from _search(Look(path), notices, taken)
         else:
-            yield from _runs_of_file(path, notices)
+            yield from _runs_of_file(Look(path), notices)
 
 
-def _runs_of_folder(folder: Path, taken: set[Path]) -> Iterator[Source]:
+def _runs_of_folder(folder: Look, taken: set[Path]) -> Iterator[Source]:
     for module in all_readers().values():
         if not getattr(module, "FOLDERS", False) or module.sniff(folder) <= 0:
             continue
-        found = [(source, module.files(source)) for source in module.find(folder)]
+        found = [(source, module.files(source)) for source in module.find(folder.path)]
         fresh = [(s, files) for s, files in found if not files or not taken.issuperset(files)]
         for source, files in fresh:
             taken.update(files)
             yield source
 
 
-def _runs_of_file(path: Path, notices: list[Notice]) -> Iterator[Source]:
-    module, notice = claim(path)
+def _runs_of_file(look: Look, notices: list[Notice]) -> Iterator[Source]:
+    module, notice = _claim(look)
     if module is None:
         notices.extend([notice] if notice and notice.kind else [])
         return
-    with whole_content(path) as content:
+    with whole_content(look) as content:
         for source in module.find(content):
-            yield replace(source, path=path)
+            yield source if content is look.path else replace(source, path=look.path)

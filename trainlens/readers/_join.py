@@ -42,17 +42,24 @@ def _by_split(sources: list[Source]) -> list[Source]:
     """Folders of event files that are named like splits, under one parent."""
     events = [s for s in sources if s.format == _EVENTS and s.path.is_dir()]
     groups: dict[Path, list[Source]] = {}
+    held: dict[Path, list[Source]] = {}
     for source in events:
         groups.setdefault(source.path.parent, []).append(source)
+        held.setdefault(source.path, []).append(source)
+    wholes: list[tuple[list[Source], Source]] = []
+    taken: set[Source] = set()
     for parent, children in groups.items():
-        top = [s for s in events if s.path == parent]
+        top = held.get(parent, [])
         parts = [replace(c, split=_split_of(c, bool(top))) for c in children]
         parts = [p for p in parts if p.split or (top and _HPARAMS.fullmatch(p.path.name))]
         if _belong(top, parts):
             whole = Source(_EVENTS, parent, parts=(*top, *parts))
             old = [*top, *(replace(p, split="") for p in parts)]
-            sources = _replaced(sources, old, whole)
-    return sources
+            # A folder within a run of several may hold one that looks like its split.
+            if taken.isdisjoint(old):
+                wholes.append((old, whole))
+                taken.update(old)
+    return _replaced(sources, wholes)
 
 
 def _split_of(source: Source, within_run: bool) -> str:
@@ -74,17 +81,29 @@ def _belong(top: list[Source], parts: list[Source]) -> bool:
 
 def _with_tables(sources: list[Source]) -> list[Source]:
     """A folder of event files and the one CSV log in it."""
+    beside: dict[Path, list[Source]] = {}
+    for source in sources:
+        if source.format == _TABLE:
+            beside.setdefault(source.path.parent, []).append(source)
+    wholes: list[tuple[list[Source], Source]] = []
     for events in [s for s in sources if s.format == _EVENTS and s.path.is_dir()]:
-        tables = [s for s in sources if s.format == _TABLE and s.path.parent == events.path]
+        tables = beside.get(events.path, [])
         if len(tables) == 1 and tables[0].path.name == "metrics.csv":
             parts = (*(events.parts or (events,)), tables[0])
-            sources = _replaced(sources, [events, tables[0]], replace(events, parts=parts))
-    return sources
+            wholes.append(([events, tables[0]], replace(events, parts=parts)))
+    return _replaced(sources, wholes)
 
 
-def _replaced(sources: list[Source], old: list[Source], new: Source) -> list[Source]:
-    first = min(sources.index(s) for s in old)
-    kept = [new if i == first else s for i, s in enumerate(sources) if i == first or s not in old]
+def _replaced(sources: list[Source], wholes: list[tuple[list[Source], Source]]) -> list[Source]:
+    """The sources with each group of old ones as one new one, where its first one stood."""
+    become = {old: new for group, new in wholes for old in group}
+    given: set[Source] = set()
+    kept = []
+    for source in sources:
+        new = become.get(source, source)
+        if new is source or new not in given:
+            given.add(new)
+            kept.append(new)
     return kept
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from trainlens.readers.base import Source
+from trainlens.remote.shown import shown
 
 # File and folder names that say what the file is, not which run it is.
 _GENERIC = frozenset(
@@ -34,7 +35,9 @@ def name_runs(sources: Sequence[Source], roots: Sequence[str | os.PathLike[str]]
     -------
     list of str
     """
-    tops = [Path(os.path.abspath(os.fspath(r))) for r in roots]
+    mirrors = [shown(s.path) for s in sources]
+    tops = {Path(os.path.abspath(os.fspath(r))) for r in roots}
+    tops |= {Path(m.root) for m in mirrors if m}
     siblings = Counter(_place(s).parent for s in sources)
     names = [_short(s, tops, siblings) for s in sources]
     for make in (_whole, _numbered):
@@ -42,7 +45,7 @@ def name_runs(sources: Sequence[Source], roots: Sequence[str | os.PathLike[str]]
         if not twice:
             break
         names = make(sources, names, twice)
-    return names
+    return [m.name(name) if m else name for name, m in zip(names, mirrors, strict=True)]
 
 
 def _place(source: Source) -> Path:
@@ -50,9 +53,9 @@ def _place(source: Source) -> Path:
     return place.parent if place.name == ".aim" else place
 
 
-def _short(source: Source, tops: Sequence[Path], siblings: Counter[Path]) -> str:
+def _short(source: Source, tops: Set[Path], siblings: Counter[Path]) -> str:
     place = _place(source)
-    top = max((t for t in tops if t in place.parents), key=lambda t: len(t.parts), default=None)
+    top = next((p for p in place.parents if p in tops), None)
     parts = list(place.relative_to(top).parts) if top else [place.name]
     if not source.path.is_dir():
         parts[-1] = _stem(parts[-1])

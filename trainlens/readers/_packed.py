@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import MissingExtra
-from trainlens.readers.base import HEAD, Reader
+from trainlens.readers.base import HEAD, Look, Reader
 
 SMALL = 8 << 20
 RATIO = 32
@@ -55,54 +55,58 @@ def wrapping(path: Path) -> str:
     OSError
         If the file cannot be read.
     """
-    if not path.is_file():
+    return wrapping_of(Look(path))
+
+
+def wrapping_of(look: Look) -> str:
+    """As `wrapping`, of a file that others look at, too."""
+    if not look.is_file:
         return ""
-    with open(path, "rb") as file:
-        start = file.read(8)
+    start = look.begin(8)
     if start[:4] == b"\xff\xfe\0\0":
         return ""  # UTF-32, or a binary format
     return next((name for mark, name in _MARKS if start.startswith(mark)), "")
 
 
 @contextmanager
-def first_bytes(path: Path) -> Iterator[Path]:
-    """A path to show to sniffers: the file itself, or the first bytes of its content.
+def first_bytes(look: Look) -> Iterator[Look]:
+    """What to show to sniffers: the file itself, or the first bytes of its content.
 
     Parameters
     ----------
-    path : Path
+    look : Look
     """
-    kind = wrapping(path) if path.is_file() else ""
+    kind = wrapping_of(look)
     if not kind or not can_unfold(kind):
-        yield path
+        yield look
         return
     with tempfile.TemporaryDirectory(prefix="trainlens-") as folder:
-        shown = Path(folder) / content_name(path)
+        shown = Path(folder) / content_name(look.path)
         data = b""
         try:
-            for piece in _unfold(kind, path):
+            for piece in _unfold(kind, look.path):
                 data += piece
                 if len(data) >= HEAD:
                     break
         except Damaged:
             pass  # what came before it decides
         shown.write_bytes(data[:HEAD])
-        yield shown
+        yield Look(shown)
 
 
 @contextmanager
-def whole_content(path: Path) -> Iterator[Path]:
+def whole_content(look: Look) -> Iterator[Path]:
     """A path whose content is not wrapped: the file itself, or a passing copy of its content.
 
     Parameters
     ----------
-    path : Path
+    look : Look
     """
-    kind = wrapping(path)
+    kind = wrapping_of(look)
     if not kind:
-        yield path
+        yield look.path
         return
-    unfolded = Unfolded(path, kind)
+    unfolded = Unfolded(look.path, kind)
     unfolded.update()
     yield unfolded.content
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainlens.readers._packed import can_unfold, content_name, wrapping
-from trainlens.readers.base import head
+from trainlens.readers._packed import can_unfold, content_name, wrapping_of
+from trainlens.readers.base import Look
 from trainlens.run import Notice
 
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -24,20 +24,22 @@ _SUFFIXES = {
 """What files of other kinds are, where nothing else is known about them."""
 
 
-def explain(path: Path, *, asked: bool) -> Notice:
+def explain(path: Path | Look, *, asked: bool) -> Notice:
     """Say why no reader claimed a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Look
     asked : bool
         True: the user named this file, so there is always an answer. False: it was met in a
         search; a file that nobody would take for a log gives a notice with an empty `kind`.
     """
-    if path.exists() and not path.is_file():
-        return Notice("not-a-log" if asked else "", str(path), "is not a regular file")
+    look = Look.at(path)
+    path = look.path
     try:
-        start = head(path, 4096)
+        if look.mode and not look.is_file:
+            return Notice("not-a-log" if asked else "", str(path), "is not a regular file")
+        start = look.begin(4096)
     except OSError as error:
         return Notice("unreadable", str(path), f"cannot be read: {error.strerror}", None)
     name = content_name(path)
@@ -49,21 +51,21 @@ def explain(path: Path, *, asked: bool) -> Notice:
             "is a git-LFS pointer, not the log itself; run `git lfs pull` to fetch it",
             None,
         )
-    kind, message = _content(start, path)
+    kind, message = _content(start, look)
     told = asked or looks_like_log or kind == "needs-extra"
     return Notice(kind if told else "", str(path), message)
 
 
-def _content(start: bytes, path: Path) -> tuple[str, str]:
+def _content(start: bytes, look: Look) -> tuple[str, str]:
     if not start:
         return "empty", "is empty"
-    if kind := wrapping(path):
+    if kind := wrapping_of(look):
         if not can_unfold(kind):
             return "needs-extra", "is compressed with zstd; pip install 'trainlens[zstd]' reads it"
         return "not-a-log", f"is {kind}, but its content is no training log that trainlens reads"
-    if "tfevents" in path.name:
+    if "tfevents" in look.name:
         return "not-a-log", "is named like an event file but no intact record is in it"
-    return "not-a-log", _by_suffix(path.suffix.lower()) or _by_bytes(start)
+    return "not-a-log", _by_suffix(look.suffix.lower()) or _by_bytes(start)
 
 
 def _by_suffix(suffix: str) -> str:

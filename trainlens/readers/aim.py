@@ -24,7 +24,7 @@ from trainlens.readers._aim.meta import Meta, column_name, config_of, read_meta,
 from trainlens.readers._aim.series import landmarks, read_series
 from trainlens.readers._aim.store import Signature, Store, open_store, rocks, signature
 from trainlens.readers._aim.tail import GiveUp, Tail
-from trainlens.readers.base import Source
+from trainlens.readers.base import Inputs, Look, Source
 from trainlens.roles import SPLITS, parse_name
 from trainlens.run import Chunk, Column, Floats, Ints, Notice
 
@@ -35,13 +35,15 @@ _AREAS = ("meta", "seqs")
 _SYSTEM = "__system__"
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """1 for the folder of a repository (``.aim``, or one that holds its chunks), else 0."""
-    if not path.is_dir():
+    look = Look.at(path)
+    if not look.is_dir:
         return 0.0
-    if any((path / area / "chunks").is_dir() for area in _AREAS):
+    areas = (look.path / area / "chunks" for area in _AREAS if area in look.entries)
+    if any(chunks.is_dir() for chunks in areas):
         return 1.0
-    return 0.9 if path.name == ".aim" else 0.0
+    return 0.9 if look.name == ".aim" else 0.0
 
 
 def files(source: Source) -> list[Path]:
@@ -63,6 +65,22 @@ def find(path: Path) -> list[Source]:
         Source(FORMAT, path, key=run, name=str(known.get(run, {}).get("name") or run[:8]))
         for run in sorted(hashes, key=lambda h: (known.get(h, {}).get("created", 0.0), h))
     ]
+
+
+def inputs(source: Source) -> Inputs:
+    """The two stores of the run, and what the repository says about it."""
+    stores = [source.path / area / "chunks" / source.key for area in _AREAS]
+    stores += [source.path / "meta" / "index", source.path]
+    found = [path for store in stores for path in (store, *_within(store))]
+    return Inputs(tuple(found))
+
+
+def _within(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(e.path) for e in entries if e.is_file())
+    except OSError:
+        return []
 
 
 def open_source(source: Source) -> AimReader:

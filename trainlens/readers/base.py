@@ -7,17 +7,24 @@ Adding a format = adding one file here that has, at module level:
 ``sniff(path) -> float``
     Confidence in [0, 1] that `path` (a file, or a folder for formats that own whole folders)
     is of this format, by content, reading at most `HEAD` bytes of a file. Never raises on
-    odd content; an OSError may pass.
+    odd content; an OSError may pass. `path` is a Path or a `Look`: what one sniffer had to find
+    out about a path (its bytes, the entries of a folder) the next ones know; so a sniffer begins
+    with ``look = Look.at(path)`` and asks that.
 ``find(path) -> list[Source]``
     The runs in a path that `sniff` accepted. One for most formats, one a run for a repository.
 ``open_source(source) -> Reader``
     A reader positioned at the beginning.
+``SUREST : float`` (optional, default 1)
+    Highest confidence that `sniff` ever gives. It is not asked where another is as sure.
 ``FOLDERS : bool`` (optional, default False)
     True where `sniff` judges folders as well: `find` then gives the runs of a folder.
 ``files(source) -> list[Path]`` (required with `FOLDERS`)
     Everything that belongs to a source: files, and folders that belong to it whole. The search
     gives none of it to another reader; the rest of the folder is searched on. A source whose
     files all belong to an earlier one is dropped (the event files of a CatBoost run).
+``inputs(source) -> Inputs`` (optional)
+    Every file that a poll may look into, there or not. What was read of a run is kept only where
+    its format says this.
 
 Readers never import each other and never write, lock, create or touch anything beneath the
 path of a run.
@@ -29,10 +36,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from trainlens.readers._look import HEAD, Look
 from trainlens.run import Chunk
 
-HEAD = 65536
-"""Bytes of a file that a sniffer may look at."""
+__all__ = ["HEAD", "Look", "Reader", "Source", "head"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,23 @@ class Source:
     name: str = ""
     split: str = ""
     parts: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What reading a run looks into.
+
+    Parameters
+    ----------
+    files : tuple of Path
+        Files, there or not, and folders of which what lies in them counts.
+    grows : bool
+        The last of them only grows at its end, and all that a reader remembers is in its own
+        fields: reading can go on where it ended.
+    """
+
+    files: tuple[Path, ...]
+    grows: bool = False
 
 
 class Reader(Protocol):

@@ -27,7 +27,7 @@ from trainlens.readers._catboost.table import HEADER, Table
 from trainlens.readers._columns import Columns
 from trainlens.readers._damage import Damage
 from trainlens.readers._lines import Tail
-from trainlens.readers.base import HEAD, Source, head
+from trainlens.readers.base import Inputs, Look, Source
 
 FORMAT = "catboost"
 FOLDERS = True
@@ -38,20 +38,22 @@ _TIMES = "time_left.tsv"
 _SURE = 0.98
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence in [0, 1] that a folder is, or a file belongs to, a CatBoost training."""
-    if not path.is_dir():
-        return _confidence(path)
-    known = (path / name for name in (_DOCUMENT, "learn_error.tsv", "test_error.tsv"))
-    return max((_confidence(p) for p in known), default=0.0)
+    look = Look.at(path)
+    if not look.is_dir:
+        return _confidence(look)
+    known = (n for n in (_DOCUMENT, "learn_error.tsv", "test_error.tsv") if n in look.entries)
+    return max((_confidence(Look(look.path / name)) for name in known), default=0.0)
 
 
-def _confidence(path: Path) -> float:
-    if not path.is_file():
+def _confidence(look: Look) -> float:
+    if not look.is_file:
         return 0.0
-    if path.name.endswith("_error.tsv"):
-        return _SURE if HEADER.match(head(path, 256)) else 0.0
-    return _SURE if looks_like(head(path, HEAD)) else 0.0
+    if look.name.endswith("_error.tsv"):
+        return _SURE if HEADER.match(look.begin(256)) else 0.0
+    # The quick look spares the search in the many other files.
+    return _SURE if b'"meta"' in look.head and looks_like(look.head) else 0.0
 
 
 def files(source: Source) -> list[Path]:
@@ -75,6 +77,11 @@ def _logs(folder: Path) -> list[Path]:
 def find(path: Path) -> list[Source]:
     """The one run of a folder, or of a lone file."""
     return [Source(FORMAT, path)]
+
+
+def inputs(source: Source) -> Inputs:
+    """The logs of the run, which grow together."""
+    return Inputs(tuple(_logs(source.path) if source.path.is_dir() else [source.path]))
 
 
 def open_source(source: Source) -> CatBoostRun:

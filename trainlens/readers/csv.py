@@ -13,37 +13,41 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from trainlens.chunk import Chunk
+from trainlens.chunk import Chunk, Column
 from trainlens.readers._columns import Columns
 from trainlens.readers._csv.block import worth
 from trainlens.readers._csv.comma import decimal_sign, with_points
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Layout
+from trainlens.readers._csv.lines import Batch
 from trainlens.readers._csv.long import Long
-from trainlens.readers._csv.rows import Batch, Rows
+from trainlens.readers._csv.rows import Rows
 from trainlens.readers._csv.runs import OwnRows, header_of, runs_of
-from trainlens.readers._csv.settings import Settings
+from trainlens.readers._csv.settings import BESIDE, Settings
 from trainlens.readers._csv.sniff import confidence
+from trainlens.readers._csv.table import COMPILED
 from trainlens.readers._csv.wide import Wide
 from trainlens.readers._follow import Follow, no_numbers
 from trainlens.readers._lines import Piece
 from trainlens.readers._values import known_split, unix_seconds
-from trainlens.readers.base import HEAD, Source, head
+from trainlens.readers.base import HEAD, Inputs, Look, Source
 from trainlens.words import plural
 
 FORMAT = "csv"
+SUREST = 0.9
 
 _OF_SPLIT = re.compile(r"([a-z]+)_(?:errors?|metrics|loss|losses)|run-(?:.*[-_.])?([a-z]+)-tag-.*")
 _LARGE = 1 << 20
 """Bytes that are read at once where the file is large enough for the parser of blocks."""
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence in [0, 0.9] that a file is the table of a training."""
-    if not path.is_file():
+    look = Look.at(path)
+    if not look.is_file:
         return 0.0
-    data = head(path).removeprefix(b"\xef\xbb\xbf")
-    return confidence(path, data, len(data) < HEAD - 3)
+    data = look.head.removeprefix(b"\xef\xbb\xbf")
+    return confidence(look.path, data, len(data) < HEAD - 3)
 
 
 def find(path: Path) -> list[Source]:
@@ -54,6 +58,12 @@ def find(path: Path) -> list[Source]:
     if len(runs) == 1:
         return [Source(FORMAT, path, name=runs[0])]
     return [Source(FORMAT, path, key=run, name=run) for run in runs]
+
+
+def inputs(source: Source) -> Inputs:
+    """The file, and the settings that may lie beside it."""
+    beside = (source.path.with_name(name) for name in BESIDE)
+    return Inputs((*beside, source.path), grows=True)
 
 
 def open_source(source: Source) -> CsvLog:
@@ -81,6 +91,7 @@ class CsvLog:
         self._own: OwnRows | None = None
         self._count = 0
         self._fast = False
+        self._order: dict[str, int] = {}
         self._started: float | None = None
         self._begin()
 
@@ -90,6 +101,7 @@ class CsvLog:
         self._sign: str | None = None
         self._header: Layout | None = None
         self._table: Wide | Long | None = None
+        self._rows.scans = COMPILED
 
     def poll(self, final: bool = False) -> Chunk:
         """Everything that is new since the last poll.
@@ -112,7 +124,15 @@ class CsvLog:
         self._sent |= self._rows.config.keys()
         self._assume(self._table)
         said = self._damage.take(final) + tuple(notices) + self._file.take()
-        return Chunk(self._columns.take(), config, said)
+        return Chunk(self._in_order(self._columns.take()), config, said)
+
+    def _in_order(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        """Columns of wide tables as in the header, however the rows were cut into batches."""
+        if not self._order:
+            return columns
+        for column in columns:
+            self._order.setdefault(column.name, len(self._order))
+        return tuple(sorted(columns, key=lambda c: self._order[c.name]))
 
     def _read(self, final: bool) -> None:
         if not self._file.grown(final):
@@ -134,7 +154,7 @@ class CsvLog:
 
     def _pieces(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
         if not self._file.tail.offset:
-            self._fast = worth(self._path.stat().st_size)
+            self._fast = COMPILED or worth(self._path.stat().st_size)
             layout = header_of(self._path)[0] if self._run else None
             if layout is not None and layout.form == "long":
                 self._own = OwnRows(self._file.tail, self._run)
@@ -161,6 +181,7 @@ class CsvLog:
         for batch in batches:
             if self._sign is None:
                 self._sign = decimal_sign(batch, self._rows.sep)
+                self._rows.only_text = self._sign == ","
             if self._sign == ",":
                 batch = with_points(batch)
             if self._table is None or not self._continues(batch.layout):
@@ -187,6 +208,8 @@ class CsvLog:
         started = unix_seconds(self._rows.config.get("t_start"))
         self._started = self._started if started is None else started
         own = layout.of_run(self._run) if layout.runs else layout
+        for field in own.metrics:
+            self._order.setdefault(field.name, len(self._order))
         split = _split_of(self._path.stem)
         return Wide(own, self._columns, self._damage, comma, self._started, split)
 

@@ -28,6 +28,7 @@ from trainlens.readers._json.decode import (
 )
 from trainlens.readers._json.document import Document
 from trainlens.readers._json.duplicates import Duplicates
+from trainlens.readers._json.fast import Fast
 from trainlens.readers._json.lists import confidence as of_lists
 from trainlens.readers._json.records import Records
 from trainlens.readers._json.rewritten import Rewritten
@@ -35,20 +36,19 @@ from trainlens.readers._json.rows import leaves
 from trainlens.readers._json.sniff import confidence, counts, goes_on, tells
 from trainlens.readers._lines import Piece
 from trainlens.readers._values import number
-from trainlens.readers.base import HEAD, Reader, Source, head
+from trainlens.readers.base import HEAD, Inputs, Look, Reader, Source, head
 from trainlens.words import plural
 
 FORMAT = "jsonl"
+SUREST = 0.95
 
 _SCHEMA = b'"trainlens.log/'
 
 
-def sniff(path: Path) -> float:
-    """Confidence in [0, 1] that a file is a log of JSON records."""
-    if not path.is_file():
-        return 0.0
-    data = head(path)
-    return confidence(path, data, len(data) < HEAD)
+def sniff(path: Path | Look) -> float:
+    """Confidence in [0, 0.95] that a file is a log of JSON records."""
+    look = Look.at(path)
+    return confidence(look.path, look.head, look.whole) if look.is_file else 0.0
 
 
 def find(path: Path) -> list[Source]:
@@ -56,6 +56,11 @@ def find(path: Path) -> list[Source]:
     found = decode_line(head(path).split(b"\n", 1)[0]).objects
     name = found[0].get("run") if found and schema.is_header(found[0]) else None
     return [Source(FORMAT, path, name=name if isinstance(name, str) else "")]
+
+
+def inputs(source: Source) -> Inputs:
+    """The file alone."""
+    return Inputs((source.path,), grows=True)
 
 
 def open_source(source: Source) -> Reader:
@@ -81,6 +86,7 @@ class JsonLines:
         self._file = Follow(path)
         self._damage = Damage(path.name)
         self._records = Records()
+        self._fast = Fast(self._records)
         self._array = Rewritten()
         self._duplicates = Duplicates()
         self._around = 0
@@ -145,14 +151,31 @@ class JsonLines:
 
     def _read_lines(self, final: bool) -> None:
         for piece in self._file.tail.lines(final):
+            if not (piece.oversize or piece.torn):
+                self._take_lines(piece.data, piece.start)
+                continue
+            self._fast.flush()
             if piece.oversize:
                 self._too_long(piece)
-            elif piece.torn:
-                self._take_torn(piece)
             else:
-                rows = decode_lines(piece.data, piece.start, self._report)
-                self._look_for_duplicates(piece.data, rows)
-                self._take(rows, _SCHEMA in piece.data)
+                self._take_torn(piece)
+        self._fast.flush()
+
+    def _take_lines(self, data: bytes, start: int) -> None:
+        at = 0
+        while at < len(data):
+            if self._begun:
+                stop = self._fast.read(data, at, self._config_keys)
+                self._duplicates.skip(stop - at)
+                at = stop
+            if at < len(data):
+                self._fast.flush()
+                stop = self._fast.stretch(data, at)
+                lines = data[at:stop]
+                rows = decode_lines(lines, start + at, self._report)
+                self._look_for_duplicates(lines, rows)
+                self._take(rows, _SCHEMA in lines)
+                at = stop
 
     def _read_objects(self, final: bool) -> None:
         for piece in self._file.tail.objects():

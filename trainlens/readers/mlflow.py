@@ -17,9 +17,10 @@ from pathlib import Path
 
 from trainlens.readers._mlflow.about import run_name
 from trainlens.readers._mlflow.database import DatabaseRun, database_confidence, runs_of
-from trainlens.readers._mlflow.file_store import META, FileRun, run_confidence
+from trainlens.readers._mlflow.file_store import META, PARTS, FileRun, run_confidence
+from trainlens.readers._mlflow.snapshot import MAGIC
 from trainlens.readers._yaml import read_yaml
-from trainlens.readers.base import Reader, Source, head
+from trainlens.readers.base import Look, Reader, Source, head
 
 FORMAT = "mlflow"
 FOLDERS = True
@@ -29,11 +30,14 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 _TAG = 1024
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence that a folder is a run, or a file a database of runs; by content."""
-    if path.is_dir():
-        return run_confidence(path)
-    return database_confidence(path) if path.is_file() else 0.0
+    look = Look.at(path)
+    if look.is_dir:
+        may_be = META in look.entries or look.entries.keys() >= set(PARTS)
+        return run_confidence(look.path) if may_be else 0.0
+    may_be = look.is_file and look.head.startswith(MAGIC)
+    return database_confidence(look.path) if may_be else 0.0
 
 
 def find(path: Path) -> list[Source]:

@@ -23,26 +23,27 @@ from trainlens.readers._mlperf.events import Events
 from trainlens.readers._mlperf.place import At
 from trainlens.readers._mlperf.record import Found, plain, read_line
 from trainlens.readers._mlperf.sniff import confidence
-from trainlens.readers.base import HEAD, Source
+from trainlens.readers.base import Inputs, Look, Source
 from trainlens.words import plural
 
 FORMAT = "mlperf"
+SUREST = 0.98
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence in [0, 1] that a file holds MLPerf records, near its beginning or its end."""
-    if not path.is_file():
-        return 0.0
-    with open(path, "rb") as file:
-        begin = file.read(HEAD // 2)
-        size = file.seek(0, 2)
-        file.seek(max(len(begin), size - HEAD // 2))
-        return confidence(path, begin, file.read(HEAD // 2))
+    look = Look.at(path)
+    return confidence(look.path, *look.ends) if look.is_file else 0.0
 
 
 def find(path: Path) -> list[Source]:
     """The one run of a file."""
     return [Source(FORMAT, path)]
+
+
+def inputs(source: Source) -> Inputs:
+    """The file alone."""
+    return Inputs((source.path,), grows=True)
 
 
 def open_source(source: Source) -> MLPerfLog:

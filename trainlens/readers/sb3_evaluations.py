@@ -21,10 +21,11 @@ from trainlens.readers._columns import Columns, Key
 from trainlens.readers._sb3.archive import END, HEADER, entry_at, members, stray
 from trainlens.readers._sb3.array import load
 from trainlens.readers._values import LARGEST
-from trainlens.readers.base import HEAD, Source, head
+from trainlens.readers.base import Look, Source
 from trainlens.words import plural
 
 FORMAT = "sb3-evaluations"
+SUREST = 0.98
 
 _STEPS = "timesteps"
 _TOLD = {"results": "mean_reward", "ep_lengths": "mean_ep_length", "successes": "success_rate"}
@@ -34,11 +35,12 @@ _LARGEST_FILE = 256 << 20
 _BLOCK = 1 << 18
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence in [0, 1] that a file holds the evaluations of a Stable-Baselines3 training."""
-    if not path.is_file():
+    look = Look.at(path)
+    if not look.is_file:
         return 0.0
-    data = head(path, HEAD)
+    data = look.head
     names = set()
     at = data.find(HEADER) if data[:2] == b"PK" else -1
     while at >= 0 and (entry := entry_at(data, at)) is not None:
@@ -46,7 +48,7 @@ def sniff(path: Path) -> float:
         at = data.find(HEADER, entry.begin + entry.size)
     if {_STEPS, "results"} <= names:
         return 0.98
-    named = path.name == "evaluations.npz"
+    named = look.name == "evaluations.npz"
     # The head may end within the first member, or its header may be damaged.
     if names == {_STEPS}:
         return 0.97 if named else 0.9

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 
 from trainlens.readers._packed import Unfolded, can_unfold, first_bytes, wrapping
 from trainlens.readers._tfevents import yaml_file
-from trainlens.readers._tfevents.copies import Copies
+from trainlens.readers._tfevents.copies import Copies, first_record
 from trainlens.readers._tfevents.damage import header_length
 from trainlens.readers._tfevents.fallback import Points
 from trainlens.readers._tfevents.follow import LFS_POINTER, Batch, EventFile
 from trainlens.readers._tfevents.settings import Settings
 from trainlens.readers._tfevents.yaml_file import YamlFile
-from trainlens.readers.base import Source, head
-from trainlens.run import Chunk, Column, Notice, unknown
+from trainlens.readers.base import Inputs, Look, Source
+from trainlens.run import Chunk, Column, Floats, Notice, unknown
 
 FORMAT = "tensorboard"
 FOLDERS = True
@@ -37,12 +36,12 @@ _NAME = re.compile(r"(^|\.)tfevents($|\.)")
 _TIMESTAMP = re.compile(r"tfevents\.(\d{1,18})(?:\D|$)")
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence that a folder holds event files directly, or that a file is one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Look
 
     Returns
     -------
@@ -50,11 +49,14 @@ def sniff(path: Path) -> float:
         1 where a file begins with a length and its checksum, 0.6 where a file is only named like
         one: empty, damaged in its first bytes, or a git-LFS pointer.
     """
-    if not path.is_dir():
-        return _confidence(path)
+    look = Look.at(path)
+    if not look.is_dir:
+        return _confidence(look)
+    if not any(MARK in name for name in look.entries):
+        return 0.0
     best = 0.0
-    for file in event_files(path):
-        best = max(best, _confidence(file))
+    for file in event_files(look.path):
+        best = max(best, _confidence(Look(file)))
         if best == 1:
             break
     return best
@@ -69,7 +71,7 @@ def files(source: Source) -> list[Path]:
     """
     if not source.path.is_dir():
         return [source.path]
-    found = [path for path in event_files(source.path) if _confidence(path) > 0]
+    found = [path for path in event_files(source.path) if _confidence(Look(path)) > 0]
     settings = source.path / yaml_file.NAME
     return [*found, settings] if settings.is_file() else found
 
@@ -82,6 +84,16 @@ def find(path: Path) -> list[Source]:
     path : Path
     """
     return [Source(FORMAT, path)]
+
+
+def inputs(source: Source) -> Inputs:
+    """Settings, and the event files: the last one grows."""
+    if not source.path.is_dir():
+        return Inputs((source.path / yaml_file.NAME, source.path), grows=True)
+    found = event_files(source.path)
+    # Which of two copies is read, and which passed over, depends on what becomes of both.
+    begun = {first_record(path) for path in found} if len(found) > 1 else found
+    return Inputs((source.path / yaml_file.NAME, *found), grows=len(begun) == len(found))
 
 
 def open_source(source: Source) -> TensorBoardReader:
@@ -121,15 +133,15 @@ def _order(path: Path) -> tuple[int, str]:
     return int(match[1]) if match else 0, path.name
 
 
-def _confidence(path: Path) -> float:
-    if MARK not in path.name:
+def _confidence(look: Look) -> float:
+    if MARK not in look.name:
         return 0.0
-    named = 0.6 if _NAME.search(path.name) else 0.0
+    named = 0.6 if _NAME.search(look.name) else 0.0
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return 0.0
-        with first_bytes(path) as shown:
-            start = head(shown, 512)
+        if not look.is_file:
+            return 0.0 if look.mode else named  # a link to nothing is only named like one
+        with first_bytes(look) as shown:
+            start = shown.begin(512)
     except OSError:
         return named
     if header_length(start, 0) is not None:
@@ -195,6 +207,8 @@ class TensorBoardReader:
     def _unpacked(self, path: Path, final: bool, notices: list[Notice]) -> Path:
         """The file itself, or the copy of the content of a compressed one."""
         if path not in self._unfolded:
+            if path in self._files and self._files[path].position:
+                return path
             try:
                 kind = wrapping(path)
             except OSError:
@@ -231,7 +245,7 @@ class TensorBoardReader:
 
     def _wanted(self, path: Path) -> bool:
         # A file that was begun but has no bytes yet is looked at again; foreign files are not ours.
-        return path in self._files or path == self.path or _confidence(path) > 0
+        return path in self._files or path == self.path or _confidence(Look(path)) > 0
 
     def _file(self, path: Path) -> EventFile:
         if path not in self._files:
@@ -271,11 +285,15 @@ def _columns(batches: Iterable[Batch]) -> Iterator[Column]:
     for batch in batches:
         for points in batch.points:
             parts.setdefault(points[0].decode("utf-8", "replace"), []).append(points)
+    blank: dict[int, Floats] = {}
     for name, held in parts.items():
         step = _join([np.frombuffer(p[1], np.int64) for p in held])
         value = _join([np.frombuffer(p[2], np.float64) for p in held])
         wall_time = _join([np.frombuffer(p[3], np.float64) for p in held])
-        yield Column(name, step, value, wall_time, unknown(len(step)))
+        epoch = blank.get(len(step))
+        if epoch is None:
+            epoch = blank[len(step)] = unknown(len(step))
+        yield Column(name, step, value, wall_time, epoch)
 
 
 def _join(arrays: list[NDArray[Number]]) -> NDArray[Number]:

@@ -23,20 +23,27 @@ from trainlens.readers._damage import Damage
 from trainlens.readers._follow import TOO_LONG, Follow
 from trainlens.readers._text.block import Block
 from trainlens.readers._text.follow import Follower
-from trainlens.readers._text.sniff import confidence, ends
-from trainlens.readers.base import Source
+from trainlens.readers._text.sniff import confidence
+from trainlens.readers.base import Inputs, Look, Source
 
 FORMAT = "text"
+SUREST = 0.5
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence in [0, 0.5] that a file is a text log: other formats are surer of theirs."""
-    return confidence(path, *ends(path)) if path.is_file() else 0.0
+    look = Look.at(path)
+    return confidence(look.path, *look.ends) if look.is_file else 0.0
 
 
 def find(path: Path) -> list[Source]:
     """The one run of a file."""
     return [Source(FORMAT, path)]
+
+
+def inputs(source: Source) -> Inputs:
+    """The file alone."""
+    return Inputs((source.path,), grows=True)
 
 
 def open_source(source: Source) -> TextLog:

@@ -29,10 +29,11 @@ from trainlens.readers._trainer_state.folder import NAME, Signature, signature, 
 from trainlens.readers._trainer_state.history import History, entry_keys, read_history
 from trainlens.readers._trainer_state.state import HISTORY
 from trainlens.readers._values import number, whole
-from trainlens.readers.base import Source, head
+from trainlens.readers.base import Inputs, Look, Source
 
 FORMAT = "trainer-state"
 FOLDERS = True
+SUREST = 0.98
 
 _KIN = tuple(
     f'"{key}"'.encode()
@@ -62,22 +63,33 @@ _PLACE = frozenset(
 """Keys of a state that say where the training is, not how it was set up."""
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """0.98 for a state, whatever its name, and for a folder that holds some; else 0."""
-    if path.is_dir():
-        return max((_confidence(p) for p in state_files(path)[:_LOOK_AT]), default=0.0)
-    return _confidence(path)
-
-
-def _confidence(path: Path) -> float:
-    if not path.is_file():
+    look = Look.at(path)
+    if not look.is_dir:
+        return _confidence(look)
+    if not any(name == NAME or "checkpoint" in name for name in look.entries):
         return 0.0
-    data = head(path)
-    kin = sum(key in data for key in _KIN)
-    if HISTORY.search(data) and data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return 0.98 if kin >= 2 else 0.0
+    return max((_confidence(Look(p)) for p in state_files(look.path)[:_LOOK_AT]), default=0.0)
+
+
+def _confidence(look: Look) -> float:
+    if not look.is_file:
+        return 0.0
+    data = look.head
+    # The quick look spares the search in the many other files.
+    if b'"log_history"' in data and _begins(data) and HISTORY.search(data):
+        return 0.98 if _kin(data) >= 2 else 0.0
     # Its first bytes, or those where the history begins, may be damaged.
-    return 0.98 if kin >= 4 and path.name == NAME else 0.0
+    return 0.98 if look.name == NAME and _kin(data) >= 4 else 0.0
+
+
+def _begins(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def _kin(data: bytes) -> int:
+    return sum(key in data for key in _KIN)
 
 
 def find(path: Path) -> list[Source]:
@@ -88,6 +100,11 @@ def find(path: Path) -> list[Source]:
 def files(source: Source) -> list[Path]:
     """Every state that the run covers."""
     return state_files(source.path)
+
+
+def inputs(source: Source) -> Inputs:
+    """Every state that the run covers; each is written anew, none grows."""
+    return Inputs(tuple(state_files(source.path)))
 
 
 def open_source(source: Source) -> TrainerStateReader:

@@ -25,7 +25,7 @@ from trainlens.readers._wandb.history import History
 from trainlens.readers._wandb.log import Gap, Record, Scan
 from trainlens.readers._wandb.settings import Settings
 from trainlens.readers._yaml import read_yaml
-from trainlens.readers.base import Source, head
+from trainlens.readers.base import Inputs, Look, Source, head
 from trainlens.words import plural
 
 FORMAT = "wandb"
@@ -35,27 +35,28 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _INTERRUPTED = 255
 
 
-def sniff(path: Path) -> float:
+def sniff(path: Path | Look) -> float:
     """Confidence that a folder is that of a W&B run, or a file the log of one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Look
 
     Returns
     -------
     float in [0, 1]
         1 where the log begins as it must, 0.6 where it is only named like one.
     """
-    if path.is_dir():
-        if not beside.is_run_folder(path):
+    look = Look.at(path)
+    if look.is_dir:
+        if not beside.is_run_folder(look.path):
             return 0.0
-        return max((_confidence(log) for log in beside.logs(path)), default=0.0)
-    return _confidence(path) if path.is_file() else 0.0
+        return max((_confidence(Look(log)) for log in beside.logs(look.path)), default=0.0)
+    return _confidence(look) if look.is_file else 0.0
 
 
-def _confidence(log: Path) -> float:
-    start = head(log, 512)
+def _confidence(log: Look) -> float:
+    start = log.begin(512)
     if start.startswith(MAGIC[:4]) and MAGIC.startswith(start[: len(MAGIC)]):
         return 1.0
     text = not start.strip() or (start.isascii() and min(start) >= 9)
@@ -67,7 +68,7 @@ def find(path: Path) -> list[Source]:
     logs = beside.logs(path) if path.is_dir() else [path]
     if len(logs) == 1:
         return [Source(FORMAT, path, name=_name(logs[0]))]
-    return [Source(FORMAT, log, name=_name(log)) for log in logs if _confidence(log)]
+    return [Source(FORMAT, log, name=_name(log)) for log in logs if _confidence(Look(log))]
 
 
 def files(source: Source) -> list[Path]:
@@ -77,13 +78,22 @@ def files(source: Source) -> list[Path]:
     return [source.path, *beside.companions(source.path)]
 
 
+def inputs(source: Source) -> Inputs:
+    """Settings and final values beside the log, and the log, which grows."""
+    log = _log(source.path)
+    return Inputs((log.parent, log.parent / "files", *beside.about(log), log), grows=True)
+
+
 def open_source(source: Source) -> WandbLog:
     """A reader positioned at the beginning."""
-    path = source.path
-    if path.is_dir():
-        logs = beside.logs(path)
-        path = logs[0] if logs else path / f"run-{beside.run_id(path)}{beside.SUFFIX}"
-    return WandbLog(path)
+    return WandbLog(_log(source.path))
+
+
+def _log(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    logs = beside.logs(path)
+    return logs[0] if logs else path / f"run-{beside.run_id(path)}{beside.SUFFIX}"
 
 
 def _name(log: Path) -> str:

@@ -7,18 +7,19 @@ import os
 from trainlens import atomic
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], *pieces: str) -> None:
     """Write a page whole or not at all.
 
     Parameters
     ----------
     path : path-like
-    text : str
-        Written as UTF-8; what UTF-8 cannot hold (lone surrogates) is written as ``?``.
+    *pieces : str
+        Written one behind the other as UTF-8; what UTF-8 cannot hold (lone surrogates) is
+        written as ``?``.
 
     Raises
     ------
     OutputError
         The folder is missing, read-only or full.
     """
-    atomic.write(path, text.encode("utf-8", "replace"))
+    atomic.write(path, "".join(pieces).encode("utf-8", "replace"))

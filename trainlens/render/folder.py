@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import trainlens
-from trainlens.engine import Helper
+from trainlens.engine import Engine, Helper
 from trainlens.errors import OutputError
 from trainlens.render import write_text
+from trainlens.reporting.digest import Digest
 from trainlens.rules import Diagnosis
 from trainlens.run import Notice
+
+if TYPE_CHECKING:
+    from trainlens.plots import Picture
+    from trainlens.reporting import Report
 
 PAGES = {"html": "index.html", "md": "report.md"}
 """Formats of the page and the file each is written to."""
@@ -29,7 +35,7 @@ def write_report(
     now: float,
     helper: Helper | None = None,
 ) -> list[Path]:
-    """Write every part of a report.
+    """Write every part of a report of runs whose points are at hand.
 
     Parameters
     ----------
@@ -60,13 +66,13 @@ def write_report(
     """
     from trainlens.plots import draw_report, pictures
 
-    _make(folder)
+    make_folder(folder)
     wanted = pictures(diagnoses) if plots else []
     theirs = (len(wanted) + 1) // 2 if helper else 0
     if helper and theirs:
         helper.start(draw_report, wanted[:theirs], folder)
-    written = _write_pages(
-        diagnoses, folder, notices, formats, title=title, command=command, now=now
+    written = write_pages(
+        diagnoses, folder, notices=notices, formats=formats, title=title, command=command, now=now
     )
     draw_report(wanted[theirs:], folder)
     if helper:
@@ -74,45 +80,74 @@ def write_report(
     return written + [folder / picture.name for picture in wanted]
 
 
-def _write_pages(
-    diagnoses: Sequence[Diagnosis],
+def write_pages(
+    runs: Sequence[Diagnosis] | Sequence[Digest],
     folder: Path,
-    notices: Sequence[Notice],
-    formats: Sequence[str],
     *,
-    title: str,
-    command: str,
+    notices: Sequence[Notice] = (),
+    formats: Sequence[str] = ("html",),
+    title: str = "",
+    command: str = "",
+    pages: Mapping[str, str] | None = None,
     now: float,
 ) -> list[Path]:
-    from trainlens.render import json
-    from trainlens.reporting import build
+    """Write the pages and the JSON of a report into a folder that exists.
 
-    built = build(
-        diagnoses,
-        title=title,
-        command=command,
-        notices=notices,
-        now=now,
-        version=trainlens.__version__,
-    )
+    Parameters are those of `write_report` and of `trainlens.reporting.build`.
+    """
+    from trainlens.render import json
+
     written = [folder / PAGES[name] for name in formats]
+    built = _build(runs, title=title, command=command, notices=notices, pages=pages, now=now)
     for name, path in zip(formats, written, strict=True):
         write_text(path, _page(name, built))
     written.append(folder / "report.json")
-    write_text(written[-1], json.dumps(diagnoses, notices) + "\n")
+    write_text(written[-1], *json.pieces(built.judged, lambda: notices), "\n")
     return written
 
 
-def _page(name: str, built: object) -> str:
+def write_page(name: str, path: Path, runs: Sequence[Diagnosis], *, now: float) -> None:
+    """Write one page of some runs; `name` is a key of `PAGES`."""
+    write_text(path, _page(name, _build(runs, now=now)))
+
+
+def _build(
+    runs: Sequence[Diagnosis] | Sequence[Digest], *, title: str = "", command: str = "", **told: Any
+) -> Report:
+    from trainlens.reporting import build
+
+    return build(runs, title=title, command=command, version=trainlens.__version__, **told)
+
+
+def write_overlays(digests: Sequence[Digest], folder: Path, engine: Engine) -> list[Path]:
+    """Draw what several runs share, from the curves that are left of them."""
+    from trainlens.plots import overlays
+    from trainlens.reporting.curves import sketch
+
+    wanted = overlays([sketch(d.told.name, d.curves) for d in digests])
+    jobs = [([picture], folder) for picture in wanted]
+    for _ in engine.run(_draw, jobs):
+        pass
+    return [folder / picture.name for picture in wanted]
+
+
+def _draw(job: tuple[list[Picture], Path]) -> None:
+    from trainlens.plots import draw_report
+
+    draw_report(*job)
+
+
+def _page(name: str, built: Report) -> str:
     # Only the page that is asked for is imported.
     if name == "html":
         from trainlens.render.html import page
     else:
         from trainlens.render.markdown import page
-    return page(built)  # type: ignore[arg-type]  # `built` is what both of them take
+    return page(built)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make sure that a folder is there and can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

@@ -119,8 +119,8 @@ def _policy(style: str, script: str) -> str:
 def _findings(report: Report) -> dict[str, Any]:
     from trainlens.render.json import document
 
-    told = document(report.diagnoses, report.notices)
-    if sum(len(d.results) for d in report.diagnoses) > _FULL_RESULTS:
+    told = document(report.judged, report.notices)
+    if sum(len(d.results) for d in report.judged) > _FULL_RESULTS:
         for run in told["runs"]:
             run["results"] = [r for r in run["results"] if r["status"] == "fail"]
     return told

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from trainlens.judged import Judged, pointless
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding
 from trainlens.run import Notice
-from trainlens.verdict import sentence
 
 SCHEMA = "trainlens.diagnosis/1"
 
 
-def document(diagnoses: Sequence[Diagnosis], notices: Sequence[Notice] = ()) -> dict[str, Any]:
+def document(
+    diagnoses: Iterable[Diagnosis | Judged], notices: Sequence[Notice] = ()
+) -> dict[str, Any]:
     """Diagnoses as plain JSON values.
 
     Parameters
     ----------
-    diagnoses : sequence of Diagnosis
+    diagnoses : iterable of Diagnosis or Judged
     notices : sequence of Notice
         About files that became no run.
 
@@ -36,29 +38,56 @@ def document(diagnoses: Sequence[Diagnosis], notices: Sequence[Notice] = ()) -> 
     """
     return {
         "schema": SCHEMA,
-        "runs": [_run(d) for d in diagnoses],
+        "runs": [_run(d) for d in pointless(diagnoses)],
         "notices": [notice_dict(n) for n in notices],
     }
 
 
-def dumps(diagnoses: Sequence[Diagnosis], notices: Sequence[Notice] = ()) -> str:
+def dumps(diagnoses: Iterable[Diagnosis | Judged], notices: Sequence[Notice] = ()) -> str:
     """`document` as text, indented, ASCII only."""
-    return json.dumps(document(diagnoses, notices), indent=2, allow_nan=False)
+    return "".join(pieces(diagnoses, lambda: notices))
 
 
-def _run(diagnosis: Diagnosis) -> dict[str, Any]:
-    run = diagnosis.run
+def pieces(
+    diagnoses: Iterable[Diagnosis | Judged], notices: Callable[[], Sequence[Notice]]
+) -> Iterator[str]:
+    """The text of `dumps` piece by piece, so that many runs need not be held at once.
+
+    Parameters
+    ----------
+    diagnoses : iterable of Diagnosis or Judged
+        Taken one after the other.
+    notices : callable
+        Asked when the last run has been told: some are only found while reading.
+    """
+    yield f'{{\n  "schema": "{SCHEMA}",\n  "runs": ['
+    comma = ""
+    for one in diagnoses:
+        (told,) = pointless([one])
+        yield f"{comma}\n    {_indented(_run(told), 4)}"
+        comma = ","
+    end = "\n  ]" if comma else "]"
+    yield f'{end},\n  "notices": {_indented([notice_dict(n) for n in notices()], 2)}\n}}'
+
+
+def _indented(value: Any, by: int) -> str:
+    text = json.dumps(value, indent=2, allow_nan=False)
+    # A line break within a text is escaped, so each one here begins a line of the layout.
+    return text.replace("\n", "\n" + " " * by)
+
+
+def _run(told: Judged) -> dict[str, Any]:
     return {
-        "name": run.name,
-        "path": run.source,
-        "format": run.format,
-        "attempts": run.attempts,
-        "steps": list(run.steps) if run.steps else None,
-        "verdict": diagnosis.verdict,
-        "sentence": sentence(diagnosis),
-        "profile": diagnosis.profile,
-        "results": [finding_dict(f) for f in diagnosis.results],
-        "notices": [notice_dict(n) for n in run.notices],
+        "name": told.name,
+        "path": told.source,
+        "format": told.format,
+        "attempts": told.attempts,
+        "steps": list(told.steps) if told.steps else None,
+        "verdict": told.verdict,
+        "sentence": told.sentence,
+        "profile": told.profile,
+        "results": [finding_dict(f) for f in told.results],
+        "notices": [notice_dict(n) for n in told.notices],
     }
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from trainlens import words
+from trainlens.judged import Judged, pointless
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Status
-from trainlens.run import Notice, Run
-from trainlens.verdict import sentence
+from trainlens.run import Notice
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _WORDS = {"failing": "error", "warning": "warning", "healthy": "", "inconclusive": ""}
@@ -32,32 +32,28 @@ def width() -> int:
     return max(60, min(100, shutil.get_terminal_size((80, 24)).columns))
 
 
-def diagnosis(one: Diagnosis, *, columns: int = 80) -> str:
+def diagnosis(one: Diagnosis | Judged, *, columns: int = 80) -> str:
     """A run's verdict, its findings and what could not be judged, as terminal text.
 
     Parameters
     ----------
-    one : Diagnosis
+    one : Diagnosis or Judged
     columns : int
         Width to wrap at.
     """
-    run = one.run
-    colour = _COLOURS.get(_WORDS[one.verdict])
-    facts = [run.format, _span(run)]
-    if run.attempts > 1:
-        facts.append(words.plural(run.attempts, "attempt"))
+    (told,) = pointless([one])
+    colour = _COLOURS.get(_WORDS[told.verdict])
+    facts = [told.format, words.steps(*told.steps) if told.steps else "no points"]
+    if told.attempts > 1:
+        facts.append(words.plural(told.attempts, "attempt"))
     lines = [
-        click.style(clean(run.name), bold=True) + f"  {' · '.join(facts)}",
-        *_wrapped(click.style(one.verdict, fg=colour, bold=True), sentence(one), "  ", columns),
+        click.style(clean(told.name), bold=True) + f"  {' · '.join(facts)}",
+        *_wrapped(click.style(told.verdict, fg=colour, bold=True), told.sentence, "  ", columns),
     ]
-    for finding in one.findings:
+    for finding in told.findings:
         lines += ["", *_finding(finding, columns)]
-    lines += ["", *_rest(one, columns), *_notices(run.notices, columns)]
+    lines += ["", *_rest(told, columns), *_notices(told.notices, columns)]
     return "\n".join(lines)
-
-
-def _span(run: Run) -> str:
-    return words.steps(*run.steps) if run.steps else "no points"
 
 
 def _finding(finding: Finding, columns: int) -> list[str]:
@@ -96,7 +92,7 @@ def _wrapped(lead: str, text: str, indent: str, columns: int) -> list[str]:
     return lines or [indent + lead]
 
 
-def _rest(one: Diagnosis, columns: int) -> list[str]:
+def _rest(one: Judged, columns: int) -> list[str]:
     names = {
         status: sorted({f.rule for f in one.results if f.status is status})
         for status in (Status.PASS, Status.SKIP, Status.INCONCLUSIVE)

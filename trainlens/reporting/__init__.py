@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from trainlens import verdict, words
+from trainlens.judged import Judged, overall
 from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
+from trainlens.reporting.digest import Digest, digest
 from trainlens.reporting.findings import (
     GROUP_ABOVE,
     TOP,
     Group,
     Item,
     Outcome,
-    View,
     grouped,
     items,
     outcomes,
     ranked,
     thresholds,
 )
-from trainlens.reporting.inputs import Input, inspect
+from trainlens.reporting.inputs import Input
 from trainlens.reporting.runs import (
     Attempt,
     Clock,
     Gap,
     RunSummary,
     Standing,
+    looks,
     ranking_key,
-    summarise,
 )
+from trainlens.reporting.selection import drawn
+from trainlens.reporting.sweep import Axis, Sweep, sweep
+from trainlens.reporting.views import View
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Status
 from trainlens.run import Key, Notice
@@ -40,10 +44,13 @@ from trainlens.run import Key, Notice
 __all__ = [
     "GROUP_ABOVE",
     "KEY_CHARTS",
+    "MANY",
     "TOP",
     "Attempt",
+    "Axis",
     "Chart",
     "Clock",
+    "Digest",
     "Gap",
     "Group",
     "Input",
@@ -53,10 +60,16 @@ __all__ = [
     "Report",
     "RunSummary",
     "Standing",
+    "Sweep",
     "Table",
     "View",
     "build",
+    "digest",
 ]
+
+
+MANY = 100
+"""More runs than this get an overview, and some of them pages of their own."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ class Report:
         The quantity that the runs are ranked by.
     span : str
         Steps, points and time that the runs cover.
-    diagnoses : tuple of Diagnosis
+    judged : tuple of Judged
     items : tuple of Item
         All findings, the gravest and surest first.
     groups : tuple of Group
@@ -110,6 +123,11 @@ class Report:
     tables : tuple of Table
     config_differences : tuple of (setting, value of each run)
         Among the runs that have settings; empty text where a run lacks one.
+    sweep : Sweep or None
+        The settings against the result, where there are runs enough.
+    pages : mapping of name of a run to a relative address
+    drawn : tuple of int
+        Runs whose curves are in the charts: all, unless there are too many.
     charts : tuple of Chart
     notices : tuple of Notice
         About files that became no run; those of a run are in its summary.
@@ -128,7 +146,7 @@ class Report:
     best: str
     ranking: Key | None
     span: str
-    diagnoses: tuple[Diagnosis, ...]
+    judged: tuple[Judged, ...]
     items: tuple[Item, ...]
     groups: tuple[Group, ...]
     passed: tuple[Outcome, ...]
@@ -137,11 +155,19 @@ class Report:
     runs: tuple[RunSummary, ...]
     tables: tuple[Table, ...]
     config_differences: tuple[tuple[str, tuple[str, ...]], ...]
+    sweep: Sweep | None
+    pages: Mapping[str, str]
+    drawn: tuple[int, ...]
     charts: tuple[Chart, ...]
     notices: tuple[Notice, ...]
     lost: int | None
     thresholds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more runs than one page can tell everything of."""
+        return len(self.runs) > MANY
 
     @property
     def damaged(self) -> bool:
@@ -156,12 +182,13 @@ class Report:
 
 
 def build(
-    diagnoses: Sequence[Diagnosis],
+    diagnoses: Iterable[Diagnosis | Digest],
     *,
     title: str,
     command: str,
     notices: Sequence[Notice] = (),
     tables: Sequence[Table] = (),
+    pages: Mapping[str, str] | None = None,
     now: float,
     version: str,
 ) -> Report:
@@ -169,7 +196,7 @@ def build(
 
     Parameters
     ----------
-    diagnoses : sequence of Diagnosis
+    diagnoses : iterable of Diagnosis or Digest
         Prescriptions filled in.
     title : str
         Empty takes the name of the run, or their number.
@@ -179,6 +206,8 @@ def build(
         About files that became no run.
     tables : sequence of Table
         Further sections.
+    pages : mapping of name of a run to a relative address, optional
+        Where runs of many have a page of their own.
     now : float
         Unix seconds.
     version : str
@@ -188,24 +217,27 @@ def build(
     -------
     Report
     """
-    judged = tuple(diagnoses)
-    found = ranked(judged)
-    charts = build_charts([d.run for d in judged], found)
+    digests = _digests(list(diagnoses), now)
+    judged = tuple(d.told for d in digests)
+    found = ranked(digests)
+    key = ranking_key(d.lead for d in digests)
+    shown = drawn(digests, key)
+    charts = build_charts({i: digests[i].curves for i in shown}, found)
     places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
-    held = items(judged, found, places)
-    key = ranking_key([d.run for d in judged])
-    runs = summarise(judged, key, now)
+    held = items(digests, found, places)
+    runs = _placed(digests, key)
+    differences = _differences(runs)
     return Report(
         title=title or _title(runs),
         command=command,
         created=now,
         versions=_versions(version),
-        verdict=verdict.overall(judged),
+        verdict=overall(judged),
         counts={s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
         best=_best(runs, key),
         ranking=key,
         span=_span(runs),
-        diagnoses=judged,
+        judged=judged,
         items=held,
         groups=grouped(held) if len(held) > GROUP_ABOVE else (),
         passed=outcomes(judged, Status.PASS),
@@ -213,12 +245,27 @@ def build(
         undecided=outcomes(judged, Status.INCONCLUSIVE),
         runs=runs,
         tables=tuple(tables),
-        config_differences=_differences(runs),
+        config_differences=differences,
+        sweep=sweep(runs, differences),
+        pages=pages or {},
+        drawn=shown,
         charts=charts,
         notices=tuple(notices),
-        lost=_lost([*notices, *(n for d in judged for n in d.run.notices)]),
+        lost=_lost([*notices, *(n for d in judged for n in d.notices)]),
         thresholds=thresholds(judged),
-        inputs=tuple(inspect(p) for p in dict.fromkeys(d.run.source for d in judged)),
+        inputs=tuple({d.source.path: d.source for d in digests}.values()),
+    )
+
+
+def _digests(given: Sequence[Diagnosis | Digest], now: float) -> list[Digest]:
+    return [digest(d, runs=len(given), now=now) if isinstance(d, Diagnosis) else d for d in given]
+
+
+def _placed(digests: Sequence[Digest], key: Key | None) -> tuple[RunSummary, ...]:
+    chosen = looks([d.told.flagged for d in digests])
+    return tuple(
+        d.summary.placed(i, look, d.ranked(key))
+        for i, (d, look) in enumerate(zip(digests, chosen, strict=True))
     )
 
 

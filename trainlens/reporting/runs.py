@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens import verdict
+from trainlens.judged import Judged
 from trainlens.reporting.phases import Phase, phases
-from trainlens.rules import Diagnosis
 from trainlens.run import Key, Notice, Run, Series
 from trainlens.stats.noise import second_difference_noise
 from trainlens.stats.resample import bucket, points, uniform_edges
@@ -49,6 +48,14 @@ class Standing:
     best_step: int
     final: float
     noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """How a run stands on one quantity, and its course in few values, shape (s,)."""
+
+    standing: Standing
+    spark: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -139,27 +146,22 @@ class RunSummary:
     clock: Clock | None
     notices: tuple[Notice, ...]
 
-
-def summarise(
-    diagnoses: Sequence[Diagnosis], key: Key | None, now: float
-) -> tuple[RunSummary, ...]:
-    """Summaries of all runs, in their order; `key` is what they are ranked by."""
-    looks = list(_looks(diagnoses))
-    return tuple(_summary(i, d, key, looks[i], now) for i, d in enumerate(diagnoses))
-
-
-def ranking_key(runs: Sequence[Run]) -> Key | None:
-    """Metric and split by which runs are ranked: the leading series that most of them have."""
-    leads = [s for s in map(verdict.leading, runs) if s is not None]
-    if not leads:
-        return None
-    have = Counter((s.metric, s.split) for s in leads)
-    return max(have, key=lambda k: have[k])
+    def placed(self, index: int, look: tuple[int | None, int], ranked: Ranked | None) -> RunSummary:
+        """The same run at its place among others; `look` is colour and dash."""
+        standing, spark = (ranked.standing, ranked.spark) if ranked else (None, self.spark)
+        return replace(
+            self, index=index, colour=look[0], dash=look[1], standing=standing, spark=spark
+        )
 
 
-def _looks(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int | None, int]]:
+def ranking_key(leads: Iterable[Key | None]) -> Key | None:
+    """Metric and split by which runs are ranked: the leading one that most of them have."""
+    have = Counter(lead for lead in leads if lead is not None)
+    return max(have, key=lambda k: have[k]) if have else None
+
+
+def looks(flagged: Sequence[bool]) -> Iterator[tuple[int | None, int]]:
     """Colour and dash of each run: the flagged ones first, the others while colours last."""
-    flagged = [d.severity is not None and d.severity.rank > 0 for d in diagnoses]
     # Without any flagged run, up to 16 can still be told apart with dashes; of more, colour
     # would only say that there are many.
     spare = _COLOURS if any(flagged) else 2 * _COLOURS
@@ -170,26 +172,23 @@ def _looks(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int | None, int]]:
         yield (k % _COLOURS, k // _COLOURS) if flag or k < spare else (None, 0)
 
 
-def _summary(
-    index: int, diagnosis: Diagnosis, key: Key | None, look: tuple[int | None, int], now: float
-) -> RunSummary:
-    run = diagnosis.run
+def summarise(run: Run, told: Judged, now: float) -> RunSummary:
+    """What a report says about a run, before it knows the others.
+
+    Its place, its looks and how it stands among them are filled in by `RunSummary.placed`.
+    """
     times = run.wall_times
     # A clock that says 1970 says nothing.
     age = None if times is None or times[1] < _YEAR_2000 else max(0.0, now - times[1])
     pace = _pace(run)
-    # A run without the quantity that the others are ranked by stands with its own.
-    ranked = run.series.get(key) if key else None
-    if ranked is None or not len(ranked.finite):
-        ranked = verdict.leading(run)
     return RunSummary(
-        index=index,
+        index=0,
         name=run.name,
         source=run.source,
         format=run.format,
-        verdict=diagnosis.verdict,
-        sentence=verdict.sentence(diagnosis),
-        counts=dict(Counter(f.severity.value for f in diagnosis.findings)),
+        verdict=told.verdict,
+        sentence=told.sentence,
+        counts=dict(Counter(f.severity.value for f in told.findings)),
         steps=run.steps,
         points=run.points,
         attempts=_attempts(run),
@@ -198,10 +197,10 @@ def _summary(
         seconds=None if times is None else times[1] - times[0],
         rate=_rate(pace),
         gaps=_gaps(pace),
-        standing=_standing(ranked),
-        spark=_spark(ranked),
-        colour=look[0],
-        dash=look[1],
+        standing=None,
+        spark=np.empty(0),
+        colour=None,
+        dash=0,
         config=tuple(_flat(run.config))[:_SETTINGS],
         phases=phases(run),
         clock=_clock(run),
@@ -209,9 +208,16 @@ def _summary(
     )
 
 
-def _standing(series: Series | None) -> Standing | None:
-    if series is None or not len(series.finite):
-        return None
+def standings(run: Run) -> dict[Key, Ranked]:
+    """How a run stands on each quantity that runs may be ranked by."""
+    return {
+        (s.metric, s.split): Ranked(_standing(s), _spark(s))
+        for s in run.training_series
+        if s.role.direction and len(s.finite)
+    }
+
+
+def _standing(series: Series) -> Standing:
     held = series.finite
     with np.errstate(over="ignore", invalid="ignore"):
         noise = second_difference_noise(held.value)
@@ -228,9 +234,7 @@ def _standing(series: Series | None) -> Standing | None:
     )
 
 
-def _spark(series: Series | None) -> NDArray[np.float64]:
-    if series is None or not len(series.effective):
-        return np.empty(0)
+def _spark(series: Series) -> NDArray[np.float64]:
     held = series.effective
     if len(held) <= _SPARK:
         return points(held.step, held.value).mean

@@ -22,6 +22,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from trainlens.errors import UsageError
@@ -189,7 +190,7 @@ class Rule:
         """The advice that users see: the docstring of the check."""
         return inspect.getdoc(self.check) or self.name
 
-    @property
+    @cached_property
     def defaults(self) -> dict[str, Any]:
         """Thresholds and their defaults."""
         parameters = inspect.signature(self.check).parameters.values()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.base import Event
+from trainlens.detect.base import Event, watch
 from trainlens.detect.divergence import DivergenceDetector, Limits
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
@@ -40,7 +40,7 @@ def divergence(
         return
     detector = DivergenceDetector(Limits(ratio=ratio, slow=slow, z=z, points=least_points))
     base = series.effective
-    events = detector.update(base.step, base.value) + detector.finish()
+    events = watch(detector, base.step, base.value)
     if detector.seen < least_points:
         has = f"needs at least {least_points} points of the loss, has {detector.seen}"
         yield inconclusive(has, series)

@@ -10,8 +10,11 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.blocks import Floats, condense
+from trainlens.stats.gains import Gain, gain
+from trainlens.stats.noise import median
 from trainlens.stats.rise import rise
-from trainlens.stats.trend import Floats, Gain, condense, gain, scale_free
+from trainlens.stats.trend import scale_free
 
 LEAST = 10
 """Fewer matched evaluations than this show no trend of a gap."""
@@ -83,7 +86,7 @@ def _match(val: Series, train: Series) -> _Matched:
     both = both / (unit or 1.0)
     sign = -1.0 if val.role.direction == "max" else 1.0
     level, mean = both[: len(v)] * sign, both[len(v) :] * sign
-    half = max(float(np.median(np.diff(at))), _interval(place)) / 2
+    half = max(median(np.diff(at)), _interval(place)) / 2
     a, b = np.searchsorted(place, at - half), np.searchsorted(place, at + half, "right")
     near = b > a
     total = np.concatenate([[0.0], np.cumsum(mean)])
@@ -93,14 +96,14 @@ def _match(val: Series, train: Series) -> _Matched:
 
 
 def _interval(place: Floats) -> float:
-    return float(np.median(np.diff(place))) if len(place) > 1 else 0.0
+    return median(np.diff(place)) if len(place) > 1 else 0.0
 
 
 def _scale(level: Floats) -> float:
     if not len(level):
         return 1.0
     crossing = float(level.min()) <= 0.0 <= float(level.max())
-    size = float(np.ptp(level)) if crossing else float(np.median(np.abs(level)))
+    size = float(np.ptp(level)) if crossing else median(np.abs(level))
     return size if size > 0 else 1.0
 
 
@@ -121,7 +124,7 @@ def _judge(val: Series, train: Series, least_widening: float, follow: float, z: 
         found = _widening(matched, start, least_widening, follow, z)
         if found is not None:
             return _widens(val, curve, matched, start, *found)
-    gap = float(np.median((matched.val - matched.train)[-5:]))
+    gap = median((matched.val - matched.train)[-5:])
     return passed(
         f"The gap between validation and training is steady, at {words.percent(gap, 2)} of the "
         "validation level.",
@@ -141,7 +144,7 @@ def _widening(
         return None
     grown = -wider.value
     k = max(1, len(m.step[a:]) // 8)
-    end = float(np.median((m.val - m.train)[-k:]))
+    end = median((m.val - m.train)[-k:])
     if end < least:
         return None  # validation no worse than training: a gap that closes from below
     if grown < least or wider.upper(z) > 0 or better.value > follow * grown:
@@ -156,7 +159,7 @@ def _widens(
     first, last = int(m.step[a]), int(m.step[-1])
     gap = m.val - m.train
     k = max(1, (len(gap) - a) // 8)
-    before, after = float(np.median(gap[a : a + k])), float(np.median(gap[-k:]))
+    before, after = median(gap[a : a + k]), median(gap[-k:])
     moved = words.percent(abs(better.value), 2)
     change = f"gained {moved}" if better.value > 0 else f"lost {moved}"
     return fail(
@@ -171,7 +174,7 @@ def _widens(
             "gap_share_after": after,
             "widened_by": grown,
             "validation_gain": better.value,
-            "level": float(np.median(curve.value)),
+            "level": median(curve.value),
             "matched": len(m.step),
         },
         confidence=0.9,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.base import Event
+from trainlens.detect.base import Event, watch
 from trainlens.detect.divergence import DivergenceDetector, Limits
 from trainlens.detect.spike import find_spikes
 from trainlens.detect.surge import SurgeDetector
@@ -45,8 +45,10 @@ def gradient_explosion(
     surges = SurgeDetector(ratio, z)
     # Only levels count for growth; the last few points belong to the surges.
     growth = DivergenceDetector(Limits(ratio=ratio, slow=1e9, blowup=1e9))
-    events = surges.update(good.step, good.value) + surges.finish()
-    grown = growth.update(good.step[good.value > 0], good.value[good.value > 0]) + growth.finish()
+    events = watch(surges, good.step, good.value)
+    above = good.value > 0
+    positive = good if above.all() else good.take(np.flatnonzero(above))
+    grown = watch(growth, positive.step, positive.value)
     for event in grown:
         yield _growth(run, series, event)
     kept = sorted(sorted(events, key=lambda e: -e.ratio)[:most], key=lambda e: e.first_index)

@@ -12,6 +12,7 @@ from trainlens.detect.context import learning_rate_restart, period, starts_epoch
 from trainlens.detect.spike import find_spikes
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 
 
 @rule(
@@ -69,7 +70,7 @@ def _ties(series: Series) -> float:
 
 
 def _regular(series: Series, spikes: tuple[Event, ...], every: int) -> Finding:
-    ratio = float(np.median([e.peak - e.baseline for e in spikes]))
+    ratio = median(np.array([e.peak - e.baseline for e in spikes]))
     return fail(
         f"{series.metric} rises by about {words.number(ratio, 3)} every {words.step(every)} steps, "
         f"{len(spikes)} times, and comes back: the pattern of epochs or of a cyclic learning "

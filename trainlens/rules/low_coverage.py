@@ -9,6 +9,7 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 from trainlens.stats.stretches import steady_levels, stretches
 
 
@@ -56,7 +57,7 @@ def _judge(series: Series, threshold: float, share: float, min_points: int) -> F
         "threshold": threshold,
         "share_of_windows": float(np.mean(low)),
         "share_of_points": points,
-        "median": float(np.median(value)),
+        "median": median(value),
         "lowest_window": float(level.min()),
     }
     tail = max(1, len(level) // 10)

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.chance import PLAUSIBLE, guessing_among, stuck_at_chance
-from trainlens.stats.learned import Learning, learning
-from trainlens.stats.trend import relative, scale_free
+from trainlens.stats.learned import Learning
+from trainlens.stats.noise import median
 
 
 @rule(
@@ -48,15 +49,11 @@ def never_learned(
         yield skip("in a log with rewards the loss does not measure what is learned", series)
         return
     curve = series.finite
-    found = _learning(curve, "min")
+    found = curve_of(curve).learning
     if found is None or len(curve) < min_points:
         yield _too_short(series, len(curve), min_points)
         return
     yield _judge(run, curve, found, flat, flat_at_chance)
-
-
-def _learning(curve: Series, direction: str) -> Learning | None:
-    return learning(relative(curve.step), scale_free(curve.value, direction))
 
 
 def _too_short(series: Series, points: int, needed: int) -> Finding:
@@ -72,11 +69,11 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
     evidence = {
         "drop": found.drop,
         "drop_at_most": found.reach,
-        "level": float(np.median(curve.value)),
+        "level": median(curve.value),
         "points": len(curve),
     }
-    x, y = relative(curve.step), scale_free(curve.value)
-    if classes := stuck_at_chance(x, y, curve.value):
+    known = curve_of(curve)
+    if classes := stuck_at_chance(known.place, known.level, curve.value):
         return _flat(run, curve, found, evidence, classes)
     if found.learned or found.total.lower(2.33) > 0.02:
         fallen = 1.0 - math.exp(-max(found.drop, found.total.value, 0.02))
@@ -126,7 +123,7 @@ def _flat(
         said += f"what guessing among {words.step(classes)} gives."
     accuracy = _accuracy(run)
     if accuracy is not None and len(accuracy.finite):
-        value = float(np.median(accuracy.finite.value))
+        value = median(accuracy.finite.value)
         evidence["accuracy"] = value
         said += f" {accuracy.split} {accuracy.metric} is at {words.number(value)}."
     early = first > 0.2 * last and first > len(curve)
@@ -156,7 +153,7 @@ def _improving(run: Run, curve: Series) -> Series | None:
         if other.role.name == "loss" and other.split == curve.split:
             continue  # one part of a flat total may well fall while another rises
         points = other.finite
-        found = _learning(points, other.role.direction) if len(points) >= 8 else None
+        found = curve_of(points, other.role.direction).learning if len(points) >= 8 else None
         if found is not None and found.learned and found.drop > 0.1:
             return other
     return None
@@ -182,8 +179,8 @@ def _judge_accuracy(series: Series, min_points: int) -> Finding:
     curve = series.finite
     if len(curve) < min_points:
         return _too_short(series, len(curve), min_points)
-    found = _learning(curve, "max")
-    level = float(np.median(curve.value))
+    found = curve_of(curve, "max").learning
+    level = median(curve.value)
     share = level / 100 if float(curve.value.max()) > 1.5 else level
     near = min(PLAUSIBLE, key=lambda c: abs(1 / c - share))
     if found is not None and (found.learned or found.total.lower(2.33) > 0.05):

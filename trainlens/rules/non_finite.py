@@ -11,6 +11,7 @@ from trainlens.detect.base import Event
 from trainlens.detect.non_finite import NonFiniteDetector
 from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 
 _LEFT_OUT = ("system", "epoch", "progress")
 
@@ -121,8 +122,9 @@ def _absent(series: Series) -> bool:
     if np.isinf(series.value).any() or len(good) < 3 or bad.mean() < 0.3:
         return False
     gaps = np.diff(good)
-    steady = float(np.mean(gaps == np.median(gaps))) > 0.9 and float(np.median(gaps)) >= 2
-    return bool(steady and len(bad) - 1 - good[-1] <= 2 * float(np.median(gaps)))
+    usual = median(gaps)
+    steady = float(np.mean(gaps == usual)) > 0.9 and usual >= 2
+    return bool(steady and len(bad) - 1 - good[-1] <= 2 * usual)
 
 
 def _padded(series: Series) -> bool:

@@ -9,8 +9,11 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.blocks import Floats
+from trainlens.stats.gains import gain
+from trainlens.stats.noise import median
 from trainlens.stats.rise import LEAST, Rise, rise
-from trainlens.stats.trend import Floats, as_share, gain, relative, scale_free
+from trainlens.stats.trend import as_share, relative, scale_free
 
 
 @rule(
@@ -89,7 +92,7 @@ def _evidence(curve: Series, level: Floats, found: Rise) -> dict[str, float]:
         "best_step": int(curve.step[raw]),
         "best": float(curve.value[raw]),
         "best_window_step": int(curve.step[found.first]),
-        "current": float(np.median(curve.value[-found.window :])),
+        "current": median(curve.value[-found.window :]),
         "last": float(curve.value[-1]),
         "rise": _share(curve, found.value),
         "standard_error": found.error,
@@ -173,7 +176,7 @@ def _about_training(run: Run, since: int) -> str:
     if len(after) < 4:
         return ""
     k = max(1, len(after) // 10)
-    start, end = float(np.median(after[:k])), float(np.median(after[-k:]))
+    start, end = median(after[:k]), median(after[-k:])
     if end >= start:
         return f" The training loss stayed near {words.number(start)}."
     return f" The training loss fell on ({words.number(start)} → {words.number(end)})."

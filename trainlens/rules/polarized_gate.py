@@ -10,6 +10,7 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 from trainlens.stats.stretches import steady_levels, stretches
 
 _FUSION = re.compile(r"alpha_|gate|fusion|coverage|valid_ratio|clip_loss", re.I)
@@ -66,7 +67,7 @@ def _judge(
         "low": low,
         "high": high,
         "share_of_windows": float(np.mean(outside)),
-        "median": float(np.median(curve.value)),
+        "median": median(curve.value),
         "last": float(level[-1]),
     }
     tail = max(1, len(level) // 10)
@@ -83,7 +84,7 @@ def _judge(
         )
     a, b = late[-1] if outside[-tail:].all() else max(opened, key=lambda s: s[1] - s[0])
     first, last = int(curve.step[edge[a]]), int(curve.step[edge[b] - 1])
-    at = float(np.median(level[a:b]))
+    at = median(level[a:b])
     side = f"below {words.number(low)}" if at < low else f"above {words.number(high)}"
     return fail(
         f"{series.metric} stays {side} at {words.steps(first, last)} (median "

@@ -9,6 +9,7 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 
 
 @rule(
@@ -44,7 +45,7 @@ def _judge(series: Series, share: float, min_points: int) -> Finding:
         )
     single = curve.value <= 1
     part = float(np.mean(single))
-    evidence = {"batches": n, "share": part, "median_classes": float(np.median(curve.value))}
+    evidence = {"batches": n, "share": part, "median_classes": median(curve.value)}
     if part < share:
         return passed(
             f"{words.percent(part, 2)} of {words.step(n)} batches hold one class; "

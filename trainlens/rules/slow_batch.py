@@ -9,10 +9,10 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
-from trainlens.stats.noise import robust_scale, second_difference_noise
+from trainlens.stats.blocks import Floats
+from trainlens.stats.noise import median, robust_scale, second_difference_noise
 from trainlens.stats.rolling import rolling_median
 from trainlens.stats.stretches import steady_levels, stretches
-from trainlens.stats.trend import Floats
 
 WINDOW = 101
 _LASTING = 0.06
@@ -61,11 +61,11 @@ def _judge(series: Series, factor: float, slowdown: float, least: int) -> Iterat
     ]
     yield from found
     if not found:
-        median = float(np.exp(np.median(log)))
+        usual = float(np.exp(median(log)))
         yield passed(
-            f"{series.metric} is steady at {words.with_unit(median, series.role.unit)}.",
+            f"{series.metric} is steady at {words.with_unit(usual, series.role.unit)}.",
             series,
-            evidence={"median": median, "points": n},
+            evidence={"median": usual, "points": n},
         )
 
 
@@ -73,7 +73,7 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
     n = len(log)
     window = min(WINDOW, n // 4 * 2 + 1)
     local = rolling_median(log, window, lag=1, min_periods=5)
-    local[np.isnan(local)] = np.median(log[: window + 1])
+    local[np.isnan(local)] = median(log[: window + 1])
     above = log - local
     # A level that has just changed is the other kind of finding: ask the points behind as well,
     # so many that a burst too short for that kind does not fill them.
@@ -113,9 +113,9 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
 
 def _period(at: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> str:
     apart = np.diff(at)
-    if len(apart) < 3 or int(np.ptp(apart)) > 0.05 * float(np.median(apart)):
+    if len(apart) < 3 or int(np.ptp(apart)) > 0.05 * median(apart):
         return ""
-    every = words.step(int(np.median(apart)))
+    every = words.step(int(median(apart)))
     return f"; they come every {every} batches, as checkpoints or evaluations do"
 
 
@@ -132,7 +132,7 @@ def _lasting(series: Series, curve: Series, slowdown: float) -> Finding | None:
     if not spans:
         return None
     a, b = max(spans, key=lambda s: s[1] - s[0])
-    rise = float(np.median(level[a:b])) - usual
+    rise = median(level[a:b]) - usual
     error = 1.25 * second_difference_noise(log) / float(np.sqrt(edge[b] - edge[a]))
     if rise < 5 * error:
         return None

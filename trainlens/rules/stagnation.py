@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.blocks import Floats
 from trainlens.stats.chance import stuck_at_chance
-from trainlens.stats.learned import learning
-from trainlens.stats.plateau import Plateau, onset_of, plateau
-from trainlens.stats.trend import Floats, as_share, gain, relative, scale_free
+from trainlens.stats.gains import gain
+from trainlens.stats.noise import median
+from trainlens.stats.plateau import Plateau, Stages, onset_of, plateau
+from trainlens.stats.trend import as_share, relative
 
 
 @rule(
@@ -75,22 +79,23 @@ class _Rate:
 
 
 def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Finding:
-    x, y = relative(curve.step), scale_free(curve.value)
-    start = learning(x, y)
+    known = curve_of(curve)
+    x, y, start = known.place, known.level, known.learning
     reach = start.reach if start is not None and not start.learned else None
     if stuck_at_chance(x, y, curve.value) or (reach is not None and reach < 0.12):
         return skip("the loss never fell by more than its noise: see never-learned", curve)
     if reach is not None:
         return _going_on(curve, x, y)
     rate = _rate(run, curve)
-    flat = plateau(x, y, least_gain=least_gain)
+    stages = Stages.of(x, y)
+    flat = plateau(x, y, least_gain=least_gain, stages=stages)
     if rate is None:
         return _stopped(curve, x, y, x, flat, None) if flat else _going_on(curve, x, y)
     stopped = plateau(rate.spent, y, least_gain=least_gain)
     low = rate.low_from(x)
     if stopped is not None:
         return _stopped(curve, x, y, rate.spent, stopped, rate)
-    flat = flat or plateau(x, y, least_gain=least_gain, share=0.4)
+    flat = flat or plateau(x, y, least_gain=least_gain, share=0.4, stages=stages)
     if flat is None:
         return _going_on(curve, x, y)
     if low < premature:
@@ -106,7 +111,7 @@ def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Find
 
 def _total(x: Floats, y: Floats) -> float:
     head = max(1, len(y) // 50)
-    return 1.0 - float(np.exp(min(0.0, np.median(y[-head * 5 :]) - np.median(y[:head]))))
+    return 1.0 - math.exp(min(0.0, median(y[-head * 5 :]) - median(y[:head])))
 
 
 def _rate(run: Run, curve: Series) -> _Rate | None:

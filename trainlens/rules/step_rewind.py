@@ -9,6 +9,7 @@ import numpy as np
 from trainlens import words
 from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.noise import median
 from trainlens.stats.trend import as_share, scale_free
 
 
@@ -113,7 +114,7 @@ def _overlap(series: Series) -> tuple[int, int, float, float] | None:
     change = level[len(hit) :] - level[: len(hit)]
     same = int(np.sum(before == after))
     error = 1.25 * float(np.std(change)) / float(np.sqrt(len(hit)))
-    return len(hit), same, as_share(float(np.median(change)), before), error
+    return len(hit), same, as_share(median(change), before), error
 
 
 def _about(matched: int, same: int, change: float, differs: bool) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from trainlens.stats.trend import Floats, condense, gain
+from trainlens.stats.blocks import Floats, condense
+from trainlens.stats.gains import gain
+from trainlens.stats.noise import median
 
 # Class counts, vocabularies and contrastive batch sizes that models are trained with.
 PLAUSIBLE = (
@@ -45,7 +45,7 @@ def stuck_at_chance(x: Floats, y: Floats, value: Floats) -> int:
     start = len(y) // 4
     if start < 3:
         return 0
-    level = float(np.median(value[start:]))
+    level = median(value[start:])
     classes = guessing_among(level, 0.004)
     if not classes or float(y[0]) - math.log(level) > 0.15:
         return 0

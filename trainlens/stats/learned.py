@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainlens.stats.noise import lag1_autocorrelation, robust_scale
-from trainlens.stats.trend import Floats, Gain, condense, gain, t_quantile
+from trainlens.stats.blocks import Floats, condense
+from trainlens.stats.gains import Gain, gain, t_quantile
+from trainlens.stats.noise import lag1_autocorrelation, median, robust_scale
 
 LEAST = 0.02
 """Smallest drop that counts as learning: 2 %."""
@@ -65,14 +66,14 @@ def learning(x: Floats, y: Floats, least: float = LEAST) -> Learning | None:
     if total is None:
         return None
     quarter = n // 4
-    levels = [float(np.median(y[k * quarter : (k + 1) * quarter])) for k in (1, 2)]
-    low = min(*levels, float(np.median(y[-quarter:])))
+    levels = [median(y[k * quarter : (k + 1) * quarter]) for k in (1, 2)]
+    low = min(*levels, median(y[-quarter:]))
     sigma, inflation = _noise(x[quarter:], y[quarter:])
     dof = (n - quarter - 2) / inflation
     learned, head = False, 1
     while head <= quarter:
         # Medians against medians, as soon as there are some: skewed noise has another mean.
-        drop = float(np.median(y[:head]) if head > 4 else np.mean(y[:head])) - low
+        drop = (median(y[:head]) if head > 4 else float(np.mean(y[:head]))) - low
         error = sigma * float(
             np.sqrt(1.57 * min(1.0, inflation / head) + 1.57 * inflation / quarter)
         )
@@ -81,7 +82,7 @@ def learning(x: Floats, y: Floats, least: float = LEAST) -> Learning | None:
         learned |= drop >= least and drop > needed
         head *= 2
     error = sigma * float(np.sqrt(3.14 * min(1.0, inflation / quarter)))
-    return Learning(float(np.median(y[:quarter])) - low, error, learned, total)
+    return Learning(median(y[:quarter]) - low, error, learned, total)
 
 
 def _noise(x: Floats, y: Floats) -> tuple[float, float]:

@@ -8,11 +8,14 @@ loss, and a slow but steady curve is never taken for one that stopped.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from trainlens.stats.trend import Floats, Gain, block_medians, condense, gain, t_quantile
+from trainlens.stats.blocks import Floats, block_medians, condense
+from trainlens.stats.gains import Gain, gain, gains, t_quantile
+from trainlens.stats.noise import median
 
 ONSETS = tuple(np.geomspace(0.05, 0.55, 16).round(4).tolist())
 """Shares of the run at which a curve may have stopped.
@@ -71,8 +74,39 @@ def onset_of(x: Floats, y: Floats, found: Plateau) -> float:
     return place
 
 
+@dataclass(frozen=True)
+class Stages:
+    """A condensed curve, and its gains before and since each of `ONSETS`.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n,)
+    since, before : tuple of Gain or None
+        Over [f, 1] and [f / 2, f] for each onset f.
+    """
+
+    x: Floats
+    y: Floats
+    since: tuple[Gain | None, ...]
+    before: tuple[Gain | None, ...]
+
+    @classmethod
+    def of(cls, x: Floats, y: Floats) -> Stages:
+        """Stages of a curve as given to `plateau`."""
+        x, y = condense(x, y)
+        since = gains(x, y, [(f, 1.0) for f in ONSETS], least=8)
+        before = gains(x, y, [(f / 2, f) for f in ONSETS])
+        return cls(x, y, tuple(since), tuple(before))
+
+
 def plateau(
-    x: Floats, y: Floats, *, share: float = 0.65, least_gain: float = 0.005, z: float = 1.8
+    x: Floats,
+    y: Floats,
+    *,
+    share: float = 0.65,
+    least_gain: float = 0.005,
+    z: float = 1.8,
+    stages: Stages | None = None,
 ) -> Plateau | None:
     """The plateau that a curve ends on, None where there is none to be seen.
 
@@ -90,20 +124,24 @@ def plateau(
         Smallest loss of gain worth a word.
     z : float
         One-sided normal deviate for "significant".
+    stages : Stages, optional
+        ``Stages.of(x, y)``, where the same curve is judged more than once.
 
     Returns
     -------
     Plateau or None
     """
-    x, y = condense(x, y)
+    s = stages or Stages.of(x, y)
     best: Plateau | None = None
-    for onset in ONSETS:
-        found = _stopped_at(x, y, onset, share, least_gain, z)
+    for onset, since, before in zip(ONSETS, s.since, s.before, strict=True):
+        found = since and before and _stopped_at(onset, since, before, share, least_gain, z)
         if found and (best is None or found.score > best.score):
             best = found
     if best is None:
-        best = _flat_for_long(x, y, least_gain)
-    tail = gain(x, y, 0.85, 1.0)
+        best = _flat_for_long(s.x, s.y, least_gain)
+    if best is None:
+        return None
+    tail = gain(s.x, s.y, 0.85, 1.0)
     falling = tail is not None and tail.value > least_gain and tail.lower(2.33) > 0
     return None if falling else best
 
@@ -114,7 +152,7 @@ def _flat_for_long(x: Floats, y: Floats, least_gain: float) -> Plateau | None:
     if since is None or since.upper() >= least_gain or since.lower() <= -4 * least_gain:
         return None
     head = y[: max(1, int(np.searchsorted(x, 0.25)))]
-    fallen = float(head.max() - np.median(y[len(head) :]))
+    fallen = float(head.max()) - median(y[len(head) :])
     early = Gain(fallen, since.error, since.dof)
     if fallen < 4 * least_gain or since.upper() > 0.1 * fallen:
         return None
@@ -125,17 +163,13 @@ def _flat_for_long(x: Floats, y: Floats, least_gain: float) -> Plateau | None:
 
 
 def _stopped_at(
-    x: Floats, y: Floats, onset: float, share: float, least_gain: float, z: float
+    onset: float, since: Gain, before: Gain, share: float, least_gain: float, z: float
 ) -> Plateau | None:
-    since = gain(x, y, onset, 1.0, least=8)
-    before = gain(x, y, onset / 2, onset)
-    if since is None or before is None:
-        return None
     factor = share * (1 - onset)
     missing = factor * before.value - since.value
     if (1 - onset) * before.value < least_gain or missing <= 0:
         return None
-    error = float(np.hypot(factor * before.error, since.error))
+    error = math.hypot(factor * before.error, since.error)
     dof = min(since.dof, before.dof)
     if missing < t_quantile(z, dof) * error:
         return None

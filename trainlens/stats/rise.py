@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainlens.stats.noise import lag1_autocorrelation, robust_scale, second_difference_noise
-from trainlens.stats.trend import Floats, condense, t_quantile
+from trainlens.stats.blocks import Floats, condense
+from trainlens.stats.gains import t_quantile
+from trainlens.stats.noise import (
+    lag1_autocorrelation,
+    median,
+    robust_scale,
+    second_difference_noise,
+)
 
 LEAST = 4
 """Fewer evaluations than this cannot show a rise."""
@@ -77,7 +83,7 @@ def rise(y: Floats, z: float = 3.0) -> Rise | None:
     earlier = level[: n - 2 * k + 1] if n >= 2 * k + 1 else level[:1]
     at = int(np.argmin(earlier))
     # The calmer of the last values: one bad evaluation at the very end is a jump, not a rise.
-    current = float(np.min(y[-k:])) if n < 10 else float(np.median(y[-k:]))
+    current = float(np.min(y[-k:])) if n < 10 else median(y[-k:])
     sigma, inflation, dof = _noise(y, at + k // 2)
     one = sigma * float(np.sqrt(min(1.0, inflation / k)))
     luck = 0.5 * one * float(np.sqrt(2 * np.log(max(2.0, n / k))))

@@ -15,6 +15,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+try:
+    from trainlens.stats import _native
+except ImportError:  # no compiler when this was installed
+    _native = None  # type: ignore[assignment]
+
 Floats = NDArray[np.float64]
 
 _SMALL = 60_000
@@ -89,6 +94,17 @@ def rolling_quantile(
         If `window` is below 1, or `lag` negative.
     """
     _check(window, lag)
+    if _native is not None:
+        held = np.ascontiguousarray(value, np.float64)
+        found = _native.rolling_quantile(held, window, q, lag, max(1, min_periods), start)
+        return np.frombuffer(found)
+    return _quantile(value, window, q, lag, min_periods, start)
+
+
+def _quantile(
+    value: Floats, window: int, q: float, lag: int, min_periods: int, start: int
+) -> Floats:
+    """`rolling_quantile` without the compiled module."""
     good = np.isfinite(value)
     clean = value if good.all() else np.where(good, value, 0.0)
     out = np.full(len(value) - start, np.nan)

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.stats.trend import Floats
+from trainlens.stats.blocks import Floats
+from trainlens.stats.noise import median
 
 Stretch = tuple[int, int]
 
@@ -47,5 +48,5 @@ def steady_levels(
     n = len(value)
     count = max(1, min(blocks, n // least))
     edge = np.linspace(0, n, count + 1).astype(np.intp)
-    level = [float(np.median(value[a:b])) for a, b in pairwise(edge) if b > a]
+    level = [median(value[a:b]) for a, b in pairwise(edge) if b > a]
     return np.array(level), edge

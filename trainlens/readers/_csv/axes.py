@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from trainlens.readers._csv.cells import (
     wholes,
 )
 from trainlens.readers._csv.layout import Layout, normal
-from trainlens.readers._csv.rows import Batch
+from trainlens.readers._csv.lines import Batch
 from trainlens.readers._values import CLOCK_KEYS, EARLIEST, known_split, unix_seconds
 
 Flags = NDArray[np.bool_]
@@ -105,9 +106,17 @@ _COUNTED = re.compile(r"(?:[A-Za-z]{2,10}[ _#:-]{0,2})?(\d{1,12})(?: ?(?:/|of) ?
 
 def counted(cells: Cells) -> Cells:
     """Cells of an axis with ``7/100`` and ``Epoch 7`` as 7."""
-    if isinstance(cells, Clean) or all(c[:1] in "0123456789" and "/" not in c for c in cells):
+    if isinstance(cells, Clean):
+        texts = {i: _count_in(text) for i, text in cells.texts.items()}
+        return replace(cells, texts=texts) if texts else cells
+    if all(c[:1] in "0123456789" and "/" not in c for c in cells):
         return cells
-    return [found.group(1) if (found := _COUNTED.fullmatch(c.strip())) else c for c in cells]
+    return [_count_in(c) for c in cells]
+
+
+def _count_in(text: str) -> str:
+    found = _COUNTED.fullmatch(text.strip())
+    return found.group(1) if found else text
 
 
 class Steps(NamedTuple):
@@ -147,6 +156,9 @@ def spread(found: Numbers, n: int) -> Floats:
 
 def times_of(cells: Cells, clock: bool) -> Floats:
     """Unix seconds of n cells, NaN where there are none."""
+    moments = _moments(cells)
+    if moments is not None:
+        return moments
     earliest = 0.0 if clock else EARLIEST
     found = numbers(cells)
     value = spread(found, len(cells))
@@ -157,6 +169,29 @@ def times_of(cells: Cells, clock: bool) -> Floats:
     for i, text in found.odd.items():
         moment = unix_seconds(text)
         value[i] = np.nan if moment is None else moment
+    return value
+
+
+_DATES = re.compile(r"(?:(?!0000)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.(?:\d{3}|\d{6}))?\n)+")
+
+
+def _moments(cells: Cells) -> Floats | None:
+    """Unix seconds of n cells that all are plain dates or empty; None where they are not."""
+    if isinstance(cells, Clean):
+        at, texts = list(cells.texts), list(cells.texts.values())
+        if not texts or cells.empty is None or not cells.empty.all():
+            return None
+    else:
+        at = [i for i, c in enumerate(cells) if c]
+        texts = [cells[i] for i in at]
+    if not _DATES.fullmatch("\n".join(texts) + "\n"):
+        return None
+    try:
+        stamps = np.array(texts, "datetime64[us]")
+    except ValueError:
+        return None  # no dates of the calendar
+    value = np.full(len(cells), np.nan)
+    value[at] = stamps.astype(np.int64) / 1e6
     return value
 
 

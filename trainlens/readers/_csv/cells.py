@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -34,17 +34,20 @@ _LONGEST = 400
 
 @dataclass(frozen=True)
 class Clean:
-    """Cells that are known to be numbers or empty.
+    """Cells that are known to be numbers or empty, but for a few.
 
     Parameters
     ----------
     value : ndarray of float64, shape (n,)
     empty : ndarray of bool, shape (n,), or None
-        None where no cell is empty.
+        Where there is no number; None where all cells hold one.
+    texts : dict of int to str
+        What stands in the cells that hold something else.
     """
 
     value: Floats
     empty: NDArray[np.bool_] | None
+    texts: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -86,7 +89,8 @@ def numbers(cells: Cells, decimal_comma: bool = False) -> Numbers:
         if cells.empty is None:
             return Numbers(np.arange(len(cells)), cells.value, {}, {})
         at = np.flatnonzero(~cells.empty)
-        return Numbers(at, cells.value[at], {}, {})
+        found = Numbers(at, cells.value[at], {}, {})
+        return _with_texts(found, cells.texts, decimal_comma) if cells.texts else found
     at = np.arange(len(cells))
     value = _all_numbers(cells)
     if value is None:
@@ -101,7 +105,11 @@ def numbers(cells: Cells, decimal_comma: bool = False) -> Numbers:
 def take(cells: Cells, index: Places) -> Cells:
     """The cells at `index`."""
     if isinstance(cells, Clean):
-        return Clean(cells.value[index], None if cells.empty is None else cells.empty[index])
+        empty = None if cells.empty is None else cells.empty[index]
+        texts = {}
+        if cells.texts:
+            texts = {i: cells.texts[k] for i, k in enumerate(index.tolist()) if k in cells.texts}
+        return Clean(cells.value[index], empty, texts)
     return [cells[i] for i in index.tolist()]
 
 
@@ -110,7 +118,7 @@ def cell(cells: Cells, i: int) -> str:
     if not isinstance(cells, Clean):
         return cells[i].strip()
     if cells.empty is not None and cells.empty[i]:
-        return ""
+        return cells.texts.get(i, "").strip()
     return repr(float(cells.value[i]))
 
 
@@ -156,16 +164,37 @@ def _all_numbers(cells: Sequence[str]) -> Floats | None:
         return None
 
 
-def _one_by_one(cells: Sequence[str], filled: list[int], decimal_comma: bool) -> Numbers:
+def _with_texts(found: Numbers, texts: dict[int, str], decimal_comma: bool) -> Numbers:
+    """The numbers of a column, and those that need a closer look."""
+    if all(_is_odd(text, decimal_comma) for text in set(texts.values())):
+        return found._replace(odd=texts)
+    more = _one_by_one(texts, texts, decimal_comma)
+    at = np.concatenate([found.at, more.at])
+    order = np.argsort(at)
+    value = np.concatenate([found.value, more.value])
+    return Numbers(at[order], value[order], more.odd, more.units)
+
+
+def _is_odd(text: str, decimal_comma: bool) -> bool:
+    return not is_missing(text) and one(text, decimal_comma) == text
+
+
+def _one_by_one(
+    cells: Sequence[str] | Mapping[int, str], filled: Iterable[int], decimal_comma: bool
+) -> Numbers:
     at: list[int] = []
     value: list[float] = []
     odd: dict[int, str] = {}
     units: dict[int, str] = {}
+    # Texts come again and again.
+    known: dict[str, tuple[float, str] | str] = {}
     for i in filled:
         text = cells[i]
-        if is_missing(text):
+        if text not in known:
+            known[text] = "" if is_missing(text) else one(text, decimal_comma)
+        found = known[text]
+        if found == "":
             continue
-        found = one(text, decimal_comma)
         if isinstance(found, str):
             odd[i] = found
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from trainlens.readers._csv.cells import Cells, Clean, cell
-from trainlens.readers._csv.rows import Batch
+from trainlens.readers._csv.lines import Batch
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d*)?(?:[eE][+-]?\d+)?\s*%?\s*")
 _SURELY = re.compile(r"[+-]?(?:0|[1-9]\d*),\d+(?:[eE][+-]?\d+)?\s*%?")

@@ -10,7 +10,7 @@ from trainlens.readers._csv.axes import splits_of, spread, steps_of, times_of
 from trainlens.readers._csv.cells import Cells, Clean, numbers, take
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Layout, normal
-from trainlens.readers._csv.rows import Batch
+from trainlens.readers._csv.lines import Batch
 from trainlens.readers._values import CLOCK_KEYS
 
 

@@ -12,8 +12,9 @@ from trainlens.readers._csv.axes import steps_of
 from trainlens.readers._csv.cells import Clean, is_missing, is_number
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Field, Layout
-from trainlens.readers._csv.rows import Batch, Rows
-from trainlens.readers._csv.split import is_marker
+from trainlens.readers._csv.lines import Batch
+from trainlens.readers._csv.rows import Rows
+from trainlens.readers._csv.split import SEPARATORS, is_marker, text_of
 from trainlens.roles import parse_name, role_of
 
 _LOOK_AT = 300
@@ -45,7 +46,7 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     rest = lines.pop()
     if whole and rest.strip() and len(lines) < _LOOK_AT and lines:
         lines.append(rest)
-    if not lines or not _may_begin(lines):
+    if not lines or not _may_begin(lines) or not _may_go_on(lines):
         return 0.0
     rows = Rows(LineDamage(path.name), path.stem)
     batches = [*rows.feed(b"\n".join(lines) + b"\n"), *rows.finish()]
@@ -66,13 +67,24 @@ def _count(lines: Sequence[bytes]) -> int:
 
 def _is_record(line: bytes) -> bool:
     text = line.strip()
-    return bool(text) and text[:1] != b"#" and not is_marker(text.decode("latin-1"))
+    if not text or text[:1] == b"#":
+        return False
+    return text[:1] not in b"<=>|" or not is_marker(text.decode("latin-1"))
 
 
 def _may_begin(lines: Sequence[bytes]) -> bool:
     """Whether the first line that is no comment holds letters: cheap for the many other files."""
     first = next((line for line in lines if line.strip() and line[:1] != b"#"), b"")
     return any(lines) and (not first or len(first) < 1 << 16)
+
+
+def _may_go_on(lines: Sequence[bytes]) -> bool:
+    """Whether a line below the first may be a row: several cells, or one number or gap."""
+    together = b"\n".join(lines)
+    if b'"' in together or any(sep.encode() in together for sep in SEPARATORS):
+        return True
+    below = (text_of(line) for line in lines[1:])
+    return any(is_number(text) or is_missing(text) for text in below if text.strip())
 
 
 def _of_table(layout: Layout, batches: list[Batch], begun: int) -> float:
@@ -128,10 +140,24 @@ def _is_numeric(batch: Batch) -> bool:
         cells = batch.cells[field.at]
         if isinstance(cells, Clean):
             return True
+        if _are_numbers(cells):
+            filled, good = filled + len(cells), good + len(cells)
+            continue
         texts = [c for c in cells if not is_missing(c)]
         filled += len(texts)
         good += sum(map(is_number, texts))
     return good * 2 >= filled
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether all cells hold plain numbers, as most do; False leaves it to `is_number`."""
+    together = "".join(cells)
+    if "_" in together or not together.isascii() or max(map(len, cells), default=0) > 100:
+        return False
+    try:
+        return all(value is not None for value in map(float, cells))
+    except ValueError:
+        return False
 
 
 def _rises(batch: Batch) -> bool:

@@ -22,7 +22,7 @@ from trainlens.readers._csv.cells import Cells, Places, numbers, take
 from trainlens.readers._csv.columns import Leading, Metric
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Layout, normal
-from trainlens.readers._csv.rows import Batch
+from trainlens.readers._csv.lines import Batch
 from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._json.epoch_steps import EpochSteps
 from trainlens.readers._values import CLOCK_KEYS
@@ -235,7 +235,7 @@ class Wide:
 
     def _times(self, batch: Batch, choice: Choice) -> Floats | None:
         if batch.layout.form == "monitor":
-            if self._started is None:
+            if self._started is None or self._clock >= len(batch.cells):
                 return None
             return self._started + spread(numbers(batch.cells[self._clock]), len(batch.line))
         if not 0 <= choice.time < len(batch.cells):

@@ -17,6 +17,7 @@ from trainlens.readers._values import (
     EARLIEST,
     EPOCH_KEYS,
     LARGEST,
+    NON_FINITE,
     SPLIT_KEYS,
     STEP_KEYS,
     counted,
@@ -29,7 +30,7 @@ from trainlens.readers._values import (
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 _INT64 = frozenset({int})
-_REAL = frozenset({int, float})
+_FLOAT = frozenset({float})
 
 
 class Axes:
@@ -45,11 +46,13 @@ class Axes:
     def __init__(self, step: Ints, wall_time: Floats | None, epoch: Floats | None) -> None:
         self._all = (step, wall_time, epoch)
         self._known: dict[bytes, tuple[Ints, Floats | None, Floats | None]] = {}
+        self._every: Places | None = None
 
     def __getitem__(self, at: Places) -> tuple[Ints, Floats | None, Floats | None]:
         """The axes of the records `at`, ascending: the same arrays for the same records."""
         step, wall_time, epoch = self._all
-        if len(at) == len(step) and (not len(at) or at[-1] == len(at) - 1):
+        if at is self._every or (len(at) == len(step) and bool((at[1:] > at[:-1]).all())):
+            self._every = at
             return self._all
         key = at.tobytes()
         if key not in self._known:
@@ -93,7 +96,7 @@ class Fields:
         """Which records have a key that is still there, shape (n,)."""
         found = np.zeros(self._n, bool)
         for _, name in self._present((key,)):
-            found[self._cells[name].in_order()[0]] = True
+            found[self._cells[name].index] = True
         return found
 
     def agree(self, one: str, other: str) -> Flags:
@@ -117,8 +120,11 @@ class Fields:
             if key == "steps":
                 # The steps of an episode are its length.
                 use &= ~self._episodes()[at]
-            step[at[use]] = value[use]
-            known[at[use]] = True
+            if len(at) == self._n and use.all():
+                step, known = value, use
+            else:
+                step[at[use]] = value[use]
+                known[at[use]] = True
             self._keep(name, np.zeros(len(at), bool) if key in COUNTERS else ~use)
         return step, known
 
@@ -143,7 +149,8 @@ class Fields:
         code = np.zeros(self._n, np.intp)
         for key, name in self._present(SPLIT_KEYS):
             at, values = self._cells[name].in_order()
-            found = [_label(key, v) for v in values]
+            words = {v: _label(key, v) for v in {v for v in values if type(v) is str}}
+            found = [words[v] if type(v) is str else None for v in values]
             new = dict.fromkeys(f for f in found if f is not None and f not in labels)
             labels.extend(new)
             number_of = {label: i for i, label in enumerate(labels)}
@@ -189,11 +196,14 @@ def _epoch(value: Any) -> float | None:
 
 def _label(key: str, value: Any) -> str | None:
     # "split" says what it is; the other words only count where they name a split.
-    free = value if key == "split" and isinstance(value, str) and 0 < len(value) <= 64 else None
-    return known_split(value) or free
+    free = key == "split" and isinstance(value, str) and 0 < len(value) <= 64
+    # A bare NaN comes as a text.
+    return known_split(value) or (value if free and value not in NON_FINITE else None)
 
 
 def _whole_numbers(cells: Cells) -> tuple[Places, Ints, Flags]:
+    if cells.types == _FLOAT and (numbers := cells.plain()) is not None:
+        return cells.index, *_whole(numbers)
     at, values = cells.in_order()
     if cells.types == _INT64:
         try:
@@ -207,19 +217,19 @@ def _whole_numbers(cells: Cells) -> tuple[Places, Ints, Flags]:
     return at, np.array([f or 0 for f in found], np.int64), good
 
 
+def _whole(value: Floats) -> tuple[Ints, Flags]:
+    good = np.isfinite(value) & (value == np.floor(value)) & (np.abs(value) < LARGEST)
+    return np.where(good, value, 0.0).astype(np.int64), good
+
+
 def _convert(
     cells: Cells,
     one: Callable[[Any], float | None],
     many: Callable[[Floats], tuple[Floats, Flags]],
 ) -> tuple[Places, Floats, Flags]:
+    if (numbers := cells.plain()) is not None:
+        return cells.index, *many(numbers)
     at, values = cells.in_order()
-    if cells.types <= _REAL:
-        try:
-            value = np.array(values, np.float64)
-        except OverflowError:
-            pass  # beyond the largest float: one by one
-        else:
-            return at, *many(value)
     found = [one(v) for v in values]
     good = np.array([f is not None for f in found], bool)
     return at, np.array([0.0 if f is None else f for f in found], np.float64), good

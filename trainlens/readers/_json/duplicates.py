@@ -17,6 +17,10 @@ class Duplicates:
     def __init__(self) -> None:
         self._left = _LOOK_AT
 
+    def skip(self, size: int) -> None:
+        """Pass over lines that are known to hold none."""
+        self._left -= size
+
     def look(self, data: bytes, rows: list[Object]) -> list[str]:
         """Names that stand twice in a record, sorted.
 
@@ -34,7 +38,7 @@ class Duplicates:
         lines = data.count(b"\n") + 1
         if data.count(b'":') <= sum(map(_names, rows[:lines])):
             return []
-        return sorted(_twice(data))
+        return sorted(repeated(data))
 
 
 def _names(row: Object, depth: int = 0) -> int:
@@ -42,7 +46,8 @@ def _names(row: Object, depth: int = 0) -> int:
     return len(row) + sum(_names(v, depth + 1) for v in inside)
 
 
-def _twice(data: bytes) -> set[str]:
+def repeated(data: bytes) -> set[str]:
+    """Names that stand twice in a record of these lines."""
     found: set[str] = set()
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -57,8 +57,8 @@ class EpochSteps:
     def _find(self, raw: Ints, whole: Ints) -> int:
         """Look for the first step that starts again; its place, the number of rows for none."""
         before = [] if self._last is None else [self._last]
-        steps = np.array([s for s, _ in before] + raw.tolist(), np.int64)
-        epochs = np.array([e for _, e in before] + whole.tolist(), np.int64)
+        steps = np.append(np.array([s for s, _ in before], np.int64), raw)
+        epochs = np.append(np.array([e for _, e in before], np.int64), whole)
         again = np.flatnonzero((steps[1:] <= steps[:-1]) & (epochs[1:] > epochs[:-1]))
         stop = int(again[0]) + 1 if len(again) else len(steps)
         rises = np.diff(steps[:stop])

@@ -141,7 +141,9 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     body = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if body[:1] == b"[":
         return 0.75 if _EXPORT.match(body) and tag_of(path.stem) else 0.0
-    if body[:1] != b"{" or not (b"[" in body or b'"0"' in body or _KEYED.search(body)):
+    if body[:1] != b"{" or (not whole and _is_lines(body)):
+        return 0.0
+    if not (b"[" in body or b'"0"' in body or _KEYED.search(body)):
         return 0.0
     document = parse(body) if whole else None
     if document is None:

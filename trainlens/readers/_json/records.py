@@ -13,7 +13,7 @@ from trainlens.readers._columns import Columns, Key
 from trainlens.readers._json.axes import Axes, Fields, StepCounter
 from trainlens.readers._json.epoch_steps import EpochSteps
 from trainlens.readers._json.evaluations import Evaluations
-from trainlens.readers._json.rows import Cells, Name, Numbers, is_percent, numbers, transpose
+from trainlens.readers._json.rows import Cells, Name, Numbers, is_percent, transpose
 from trainlens.readers._json.settings import take_media, take_settings
 from trainlens.readers._json.shapes import reshaped
 from trainlens.roles import parse_name
@@ -90,7 +90,11 @@ class Records:
         rows = rows if self.native else reshaped(rows)
         cells = transpose(rows, self.native)
         self._set_aside(cells, rows)
-        fields = Fields(cells, len(rows))
+        self.add_cells(cells, len(rows))
+
+    def add_cells(self, cells: dict[Name, Cells], n: int) -> None:
+        """Take the cells of the next n records, which hold no configurations; changes `cells`."""
+        fields = Fields(cells, n)
         by_epoch = self._evaluations.find(fields)
         epoch = fields.epoch()
         aside = fields.counts_aside
@@ -130,11 +134,13 @@ class Records:
                 self._put(self._key(name, None), axes, found)
                 continue
             here = code[found.at]
-            for label in np.unique(here).tolist():
-                self._put(self._key(name, labels[label]), axes, found.only(here == label))
+            keys = {label: self._key(name, labels[label]) for label in np.unique(here).tolist()}
+            for key in dict.fromkeys(keys.values()):
+                of_key = np.isin(here, [label for label in keys if keys[label] == key])
+                self._put(key, axes, found if of_key.all() else found.only(of_key))
 
     def _numbers(self, name: Name, cells: Cells) -> Numbers:
-        found = numbers(cells)
+        found = cells.numbers()
         if name not in self._units and len(found.at):
             # The first number decides, so that all of them stay one column.
             self._units[name] = "%" if is_percent(cells, int(found.at[0])) else ""

@@ -81,6 +81,24 @@ class Cells:
         """Number of the first record that has this name."""
         return int(min(index[0] for index, _ in self._parts))
 
+    @property
+    def index(self) -> Index:
+        """Numbers of the records, ascending."""
+        return self.in_order()[0]
+
+    def plain(self) -> Floats | None:
+        """The values as an array, None where not all are numbers that fit one."""
+        if not self.types <= {float, int}:
+            return None
+        try:
+            return np.array(self.in_order()[1], np.float64)
+        except OverflowError:
+            return None  # a whole number beyond the largest float
+
+    def numbers(self) -> Numbers:
+        """Numbers among the cells: null is no number, nor is NaN made from it."""
+        return _numbers(self)
+
 
 def transpose(rows: Sequence[Object], native: bool) -> dict[Name, Cells]:
     """Cells by name, in the order in which the names first appear.
@@ -107,7 +125,7 @@ def _transpose(
     depth: int,
 ) -> None:
     for keys, members, at in _by_keys(rows, index):
-        sections = SECTIONS if depth == 0 and _is_native(keys, native) else ()
+        sections = SECTIONS if depth == 0 and is_native(keys, native) else ()
         for key, values in zip(keys, zip(*map(dict.values, members), strict=True), strict=True):
             name = Name(above.section, f"{above.name}/{key}" if above.name else key)
             types = set(map(type, values))
@@ -122,7 +140,8 @@ def _transpose(
                 cells.setdefault(name, Cells()).add(at, values, types)
 
 
-def _is_native(keys: tuple[str, ...], native: bool) -> bool:
+def is_native(keys: tuple[str, ...], native: bool) -> bool:
+    """Whether ``losses`` and ``stats`` are sections of a record of these keys."""
     if "losses" not in keys and "stats" not in keys:
         return False
     return native or {"step", *SECTIONS} <= set(keys)
@@ -180,8 +199,7 @@ class Numbers(NamedTuple):
         return Numbers(self.at[keep], self.value[keep], boolean, self.other)
 
 
-def numbers(cells: Cells) -> Numbers:
-    """Numbers among the cells: null is no number, nor is NaN made from it."""
+def _numbers(cells: Cells) -> Numbers:
     if cells.types.isdisjoint((float, int, bool, str)):
         nothing = np.empty(0, np.intp)
         other = "list" if list in cells.types else "nested too deeply"

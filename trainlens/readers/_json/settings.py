@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trainlens.readers._json.rows import Cells, Name, Object
+from trainlens.readers._json.rows import Cells, Name, Object, leaves
 
 _SETTINGS = frozenset({"config", "args", "hparams", "hyperparameters", "hyper_parameters"})
 _MEDIA = "/_type"
@@ -30,13 +30,21 @@ def take_settings(cells: dict[Name, Cells], rows: Sequence[Object]) -> dict[str,
     groups = {name.partition("/")[0] for name in nested}
     found: dict[str, Any] = {}
     for group in sorted(groups & _SETTINGS):
-        first = next((row[group] for row in rows if isinstance(row.get(group), dict)), None)
+        held = (row[group] for row in rows if isinstance(row.get(group), dict))
+        first = next(filter(None, held), None)
         if first is None:
             continue  # a name with a slash of its own
         found.update(first)
         for name in [n for n in cells if not n.section and n.name.startswith(f"{group}/")]:
             del cells[name]
     return found
+
+
+def holds_none(row: Object) -> bool:
+    """Whether records of these keys hold neither configurations nor media."""
+    if any(isinstance(row.get(group), dict) for group in _SETTINGS):
+        return False
+    return not any(name.endswith(_MEDIA) for name, _ in leaves(row))
 
 
 def take_media(cells: dict[Name, Cells]) -> dict[str, str]:

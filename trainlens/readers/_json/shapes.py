@@ -39,6 +39,14 @@ def reshaped(rows: Sequence[Object]) -> Sequence[Object]:
     return [_one(row) if kinds[tuple(row)] else row for row in rows] if odd else rows
 
 
+def stays(row: Object) -> bool:
+    """Whether `reshaped` leaves all records of these keys as they are, whatever they hold."""
+    if any(key.lower() in _COUNTERS for key in row):
+        return "value" not in row or not any(name in row for name in _NAMES)
+    inside = (v for k, v in row.items() if isinstance(v, dict) and k not in _ASIDE)
+    return not any(key.lower() in _COUNTERS for held in inside for key in held)
+
+
 def _may_be_other(keys: tuple[str, ...]) -> bool:
     return "value" in keys or not any(key.lower() in _COUNTERS for key in keys)
 

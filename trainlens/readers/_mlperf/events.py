@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Events:
         self.records += 1
         if record.benchmark and record.benchmark != self._benchmark:
             self._benchmark = self.config["benchmark"] = record.benchmark
-        if _INTERVAL.fullmatch(record.key):
+        if _what(record.key) == "interval":
             self._event(record)
         elif not self._measure(record):
             self._configure(record)
@@ -109,9 +109,10 @@ class Events:
         key, value = record.key, record.value
         beside = value if isinstance(value, dict) else {}
         axis = axis_of(record.metadata, beside)
-        if _SETTING.search(key) or not self._is_metric(key, axis):
+        what = _what(key)
+        if what == "setting" or (what != "metric" and axis == _NOWHERE):
             return False
-        found = list(_numbers("" if key == "tracked_stats" else key, value))
+        found = _numbers("" if key == "tracked_stats" else key, value)
         if not found:
             return False
         bare_rate = key == "opt_learning_rate" and axis == _NOWHERE
@@ -127,15 +128,11 @@ class Events:
         for name, number_ in found:
             whole_name = f"{name}/{metric}" if isinstance(metric, str) and name == key else name
             self.add(Key(whole_name, kind=kind), at, number_, record.wall_time)
-        for name, number_ in _numbers("", record.metadata):
-            if role_of(name).name in _BESIDE and name != "metric" and name not in beside:
+        aside = {k: v for k, v in record.metadata.items() if isinstance(v, dict) or _is_told(k)}
+        for name, number_ in _numbers("", aside):
+            if _is_told(name) and name not in beside:
                 self.add(Key(name), at, number_, record.wall_time)
         return True
-
-    def _is_metric(self, key: str, axis: Axis) -> bool:
-        if key in ("tracked_stats", "opt_learning_rate"):
-            return True
-        return axis != _NOWHERE or bool(_METRIC.fullmatch(key))
 
     def _is_minimised(self, key: str) -> bool:
         benchmark = self._benchmark or str(self.config.get("submission_benchmark", ""))
@@ -154,11 +151,35 @@ class Events:
         self.unplaced[key] = self.unplaced.get(key, 0) + 1
 
 
-def _numbers(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, float]]:
+@lru_cache(maxsize=4096)
+def _what(key: str) -> str:
+    """What a key names: ``interval``, ``setting``, ``metric``, or nothing certain."""
+    if _INTERVAL.fullmatch(key):
+        return "interval"
+    if _SETTING.search(key):
+        return "setting"
+    always = key in ("tracked_stats", "opt_learning_rate")
+    return "metric" if always or _METRIC.fullmatch(key) else ""
+
+
+def _numbers(name: str, value: Any, depth: int = 0) -> list[tuple[str, float]]:
     """The numbers of a value, names of nested ones joined with ``/``; axes are left out."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in AXES and depth < _DEPTH:
-                yield from _numbers(f"{name}/{key}" if name else str(key), inner, depth + 1)
-    elif (found := number(value)) is not None and name:
-        yield name, found
+    if not isinstance(value, dict):
+        single = number(value) if name else None
+        return [] if single is None else [(name, single)]
+    found: list[tuple[str, float]] = []
+    for key, inner in value.items():
+        if key in AXES or depth >= _DEPTH:
+            continue
+        path = f"{name}/{key}" if name else str(key)
+        if type(inner) is float and path:
+            found.append((path, inner))
+        else:
+            found += _numbers(path, inner, depth + 1)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _is_told(name: str) -> bool:
+    """Whether a number beside the value of a record is a measurement of its own."""
+    return role_of(name).name in _BESIDE and name != "metric"

@@ -56,6 +56,8 @@ def _first(keys: tuple[str, ...], sources: tuple[Mapping[str, Any], ...]) -> int
     for source in sources:
         for key in keys:
             value = source.get(key)
+            if value is None:
+                continue
             if isinstance(value, list) and value:
                 value = value[-1]
             found = whole(value)
@@ -67,7 +69,8 @@ def _first(keys: tuple[str, ...], sources: tuple[Mapping[str, Any], ...]) -> int
 def _epoch(sources: tuple[Mapping[str, Any], ...]) -> float | None:
     for source in sources:
         for key in EPOCH:
-            found = number(source.get(key))
+            value = source.get(key)
+            found = None if value is None else number(value)
             if found is not None and math.isfinite(found):
                 return found
     return None

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
 from trainlens.readers._values import number
 
 MARK = re.compile(rb":::ML(?:LOG\b|P(?=v\d))")
+_PLAIN, _MARK = b":::MLLOG ", b":::ML"
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _OLD = re.compile(
     r"P?v[\w.]+[ \t]+(\S+)[ \t]+(\d{1,12}(?:\.\d{1,12})?)[ \t]+\((.{0,1000}?)\)[ \t]+"
@@ -42,8 +43,7 @@ _TOP_LEVEL = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One event of a log.
 
     Parameters
@@ -62,12 +62,11 @@ class Record:
     key: str
     value: Any = None
     wall_time: float = float("nan")
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = MappingProxyType({})
     benchmark: str = ""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What a line held.
 
     Parameters
@@ -102,6 +101,11 @@ def read_line(line: bytes, torn: bool = False) -> Found:
     torn : bool
         The line has no line break: a value counts only where a bracket or quote closes it.
     """
+    if line.startswith(_PLAIN) and line.find(_MARK, 1) < 0:
+        # The commonest line at once: nothing but one record, which is UTF-8 or no JSON.
+        record = _of_text(line[len(_PLAIN) :])
+        if record is not None:
+            return Found([record], 1)
     starts = [m.start() for m in MARK.finditer(line)]
     if not starts:
         return _damaged(line)
@@ -147,6 +151,13 @@ def _damaged(line: bytes) -> Found:
     if _BEGINS.search(line):
         return Found([], 1, "a record that is torn or damaged", 1)
     return Found([], 1, "what is left of a damaged record", None)
+
+
+def _of_text(text: bytes) -> Record | None:
+    try:
+        return _of_object(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _record(part: bytes, torn: bool) -> tuple[Record | None, bytes]:

@@ -26,6 +26,8 @@ class Block:
         if not self.text.endswith(("\n", "\r")):
             self.text += "\n"
         self._bars = "\r" in self.text
+        self._plain = self.text.isascii()
+        self._char = self._byte = 0
         self._asked = 0
         self._line_start = 0
 
@@ -35,6 +37,18 @@ class Block:
             return self.text.index("\n", at)
         found = _BREAK.search(self.text, at)
         return found.start() if found else len(self.text)
+
+    def byte(self, at: int) -> int:
+        """Where a place stands in the text as UTF-8; ask for places in ascending order."""
+        if self._plain:
+            return at
+        self._byte += len(self.text[self._char : at].encode())
+        self._char = at
+        return self._byte
+
+    def reached(self, at: int, byte: int) -> None:
+        """Note a place that is known to be at `byte`."""
+        self._char, self._byte = at, byte
 
     def where(self, at: int) -> tuple[int, int]:
         """Bytes of the file that hold the line at a place; ask for places in ascending order."""

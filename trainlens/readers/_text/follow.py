@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,19 @@ from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._text.block import Block
 from trainlens.readers._text.layout import Layout, Layouts
 from trainlens.readers._text.line import GAP, LONGEST, Line, Pair
+from trainlens.readers._text.many import (
+    Groups,
+    Many,
+    agree,
+    of_found,
+    of_texts,
+    rising,
+    tells_training,
+)
 from trainlens.readers._text.parse import parse
 from trainlens.readers._text.place import Place
 from trainlens.readers._text.points import Points
+from trainlens.readers._text.program import COMPILED, Found, find_lines
 from trainlens.readers._text.ranks import Ranks
 from trainlens.readers._text.settings import Settings
 from trainlens.readers._text.sniff import column_name, two_columns
@@ -29,6 +40,9 @@ _BLANK = re.compile(r"(?:[ \t]{0,4000}[\r\n]){1,100000}")
 _QUOTE = re.compile(
     r".{0,80}\bbest (?:iteration|epoch|step|score)(?: is)?\s?:\s{0,9}", re.IGNORECASE
 )
+_SOME = 64
+"""Lines that are matched one by one before the compiled matcher is asked again."""
+
 _FEW = 4
 """Lines of one layout that are not worth a batch."""
 
@@ -76,7 +90,7 @@ class Follower:
             if text[at] in "\r\n \t" and (blank := _BLANK.match(text, at)):
                 at = blank.end()
                 continue
-            after = self._fast(text, at)
+            after = self._fast(block, at)
             if after > at:
                 at = after
                 continue
@@ -124,9 +138,18 @@ class Follower:
         line.pairs.pop()
         return False
 
-    def _fast(self, text: str, at: int) -> int:
+    def _fast(self, block: Block, at: int) -> int:
         """Read lines of known layouts from `at` on; where they end."""
+        text = block.text
         for i, layout in enumerate(self._layouts.known):
+            if layout.program and COMPILED:
+                byte, groups = block.byte(at), len(layout.roles)
+                lines = find_lines(text, layout.program, byte, at, groups)
+                if len(lines.start) > _FEW:
+                    self._layouts.prefer(i)
+                    self._found(layout, lines, text)
+                    block.reached(lines.end, lines.byte)
+                    return lines.end
             found = layout.match(text, at)
             if found is None:
                 continue
@@ -136,51 +159,101 @@ class Follower:
             while found is not None:
                 rows.append(found.groups())
                 at = found.end()
-                found = layout.match(text, at)
+                found = None if COMPILED and len(rows) >= _SOME else layout.match(text, at)
             texts = list(zip(*rows, strict=True))
             try:
                 values = layout.values(texts)
             except ValueError:
                 layout.harden()
                 return begin
-            self._many(layout, rows, texts, values)
+            self._matched(layout, rows, texts, values)
             return at
         return at
 
-    def _many(
+    def _matched(
         self,
         layout: Layout,
-        rows: list[tuple[str, ...]],
-        texts: list[tuple[str, ...]],
+        rows: list[Groups],
+        texts: list[Groups],
         values: list[Floats],
     ) -> None:
+        """Take lines by the groups of each."""
         if layout.bar:
             for groups in rows:
                 self._take_bar(layout.line(groups))
             return
         self._flush_bar()
-        if len(rows) > _FEW and layout.batches and self._agree(layout, texts):
+        if len(rows) > _FEW and self._batches(layout) and self._agree(layout, texts):
             # The first line may end the settings, the last one tells the plan as it is by now.
             self._place_line(layout.line(rows[0]))
-            self._batch(layout, [column[1:-1] for column in texts], [v[1:-1] for v in values])
-            rows = rows[-1:]
+            if self._batches(layout):
+                self._batch(layout, of_texts(layout, texts, values))
+                rows = rows[-1:]
+            else:
+                rows = rows[1:]
         for groups in rows:
             self._place_line(layout.line(groups))
 
+    def _found(self, layout: Layout, lines: Found, text: str) -> None:
+        """Take lines that the compiled matcher found."""
+
+        def groups(i: int) -> Groups:
+            found = layout.match(text, int(lines.start[i]))
+            assert found is not None
+            return found.groups()
+
+        n = len(lines.start)
+        if layout.bar:
+            self._bars(layout, lines, groups)
+            return
+        self._flush_bar()
+        rest = range(n)
+        if self._batches(layout) and agree(layout, lines):
+            self._place_line(layout.line(groups(0)))
+            rest = range(1, n)
+            if self._batches(layout):
+                self._batch(layout, of_found(layout, lines, np.arange(1, n - 1), groups))
+                rest = range(n - 1, n)
+        for i in rest:
+            self._place_line(layout.line(groups(i)))
+
+    def _bars(self, layout: Layout, lines: Found, groups: Callable[[int], Groups]) -> None:
+        """Take states of one bar."""
+        place = self.ranks.place("")
+        plain = not layout.rank and tells_training(layout) and agree(layout, lines)
+        for states in rising(layout, lines):
+            at = states.tolist()
+            if not plain or len(at) <= _FEW:
+                for i in at:
+                    self._take_bar(layout.line(groups(i)))
+                continue
+            self._take_bar(layout.line(groups(at[0])))
+            self._flush_bar()
+            if place.counts(layout.bar):
+                self._batch(layout, of_found(layout, lines, states[1:-1], groups))
+            self._take_bar(layout.line(groups(at[-1])))
+
+    def _batches(self, layout: Layout) -> bool:
+        """Whether many lines of a layout can be placed at once, as things are."""
+        return layout.batches and ("step" in layout.roles or self.ranks.place("").stepless)
+
     @staticmethod
-    def _agree(layout: Layout, texts: list[tuple[str, ...]]) -> bool:
+    def _agree(layout: Layout, texts: list[Groups]) -> bool:
         """Whether all lines count to the same totals."""
         totals = (layout.at("steps"), layout.at("epochs"))
         return all(at is None or texts[at].count(texts[at][0]) == len(texts[at]) for at in totals)
 
-    def _batch(self, layout: Layout, texts: list[tuple[str, ...]], values: list[Floats]) -> None:
+    def _batch(self, layout: Layout, many: Many) -> None:
         """Place many lines at once."""
-        epoch_at, total = layout.at("epoch"), layout.at("steps")
-        step = np.array(list(map(int, texts[layout.roles.index("step")])), np.int64)
-        epoch = None if epoch_at is None else np.array(texts[epoch_at]).astype(np.float64)
-        steps = int(texts[total][0]) if total is not None else None
-        step, epoch = self.ranks.place("").many(step, epoch, steps, layout.split)
-        self.points.add_many(layout, texts, values, step, epoch)
+        place = self.ranks.place("")
+        if many.step is None:
+            assert many.epoch is not None
+            place.many_epochs(many.epoch, layout.split)
+            self.points.add_many(layout, many, None, many.epoch)
+            return
+        bar = bool(layout.bar)
+        step, epoch = place.many(many.step, many.epoch, many.steps, layout.split, bar)
+        self.points.add_many(layout, many, step, epoch)
 
     def _slow(self, text: str, block: Block, at: int) -> None:
         if _CONFLICT.match(text) and (text[0] != "=" or self.conflicts):

@@ -17,6 +17,7 @@ import numpy as np
 
 from trainlens.chunk import Floats
 from trainlens.readers._text.line import LONGEST, Line, Mark
+from trainlens.readers._text.program import between, end_of_line, group, squeeze
 from trainlens.readers._values import unix_seconds
 
 _LIKE_REAL = r"([+-]?[\d.][\d.eE+-]{0,38}|[+-]?(?:nan|NaN|inf))"
@@ -67,7 +68,9 @@ class Layout:
         pairs = iter(range(len(line.pairs)))
         self.pair_of = [next(pairs) if role == "pair" else -1 for role in self.roles]
         self.pairs = line.pairs
-        self._pattern = _pattern(sorted(line.marks), text)
+        self._model = sorted(line.marks), text
+        self._pattern = _pattern(*self._model)
+        self.program = _program(*self._model, strict=False)
         self.match: Callable[[str, int], re.Match[str] | None] = re.compile(self._pattern).match
 
     def at(self, role: str) -> int | None:
@@ -77,6 +80,7 @@ class Layout:
     def harden(self) -> None:
         """From now on match numbers only."""
         self.match = re.compile(self._pattern.replace(_LIKE_REAL, _REAL)).match
+        self.program = _program(*self._model, strict=True)
 
     def values(self, texts: list[tuple[str, ...]]) -> list[Floats]:
         """The numbers of each pair, in the order of the groups.
@@ -91,13 +95,9 @@ class Layout:
 
     @property
     def batches(self) -> bool:
-        """Whether many such lines can be placed at once: training lines that say their step."""
-        return (
-            "step" in self.roles
-            and not self.bar
-            and self.split in (None, "train")
-            and not self.rank
-        )
+        """Whether many such lines can be placed at once: training lines that say where."""
+        placed = "step" in self.roles or "epoch" in self.roles
+        return placed and not self.bar and self.split in (None, "train") and not self.rank
 
     def line(self, groups: tuple[str, ...]) -> Line:
         """The line that the groups of a match stand for."""
@@ -155,6 +155,23 @@ def _pattern(marks: list[Mark], text: str) -> str:
         at = mark.end
     parts.append(_between(text[at:], text[at - 1 : at]))
     return "".join(parts) + r"[ \t]{0,200}[\r\n]"
+
+
+def _program(marks: list[Mark], text: str, strict: bool) -> bytes:
+    """The same for the compiled matcher; empty where it has no step for some part."""
+    text = text.rstrip()
+    parts, at = [], 0
+    for mark in marks:
+        if mark.start < at:
+            continue
+        parts.append(between(_PIECE.findall(text[at : mark.start]), _GROWN, text[at - 1 : at]))
+        step = group(mark, text[mark.start : mark.end], strict)
+        if step is None:
+            return b""
+        parts.append(step)
+        at = mark.end
+    parts.append(between(_PIECE.findall(text[at:]), _GROWN, text[at - 1 : at]))
+    return squeeze(b"".join(parts)) + end_of_line()
 
 
 def _between(text: str, before: str) -> str:

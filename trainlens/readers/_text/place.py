@@ -94,8 +94,33 @@ class Place:
             return line.steps
         return line.steps * self._epochs if self._epochs else None
 
+    @property
+    def stepless(self) -> bool:
+        """Whether no line said a step so far."""
+        return self._step is None
+
+    def counts(self, bar: str) -> bool:
+        """Whether a bar that was seen already counts training steps."""
+        return not bar.startswith("/") or self._bar == bar
+
+    def many_epochs(self, epoch: Floats, split: str | None) -> None:
+        """What `complete` does for n lines of training that say their epoch, and no line a step.
+
+        Parameters
+        ----------
+        epoch : ndarray of float64, shape (n,)
+        split : str or None
+        """
+        self._first_epoch = float(epoch[0]) if self._first_epoch is None else self._first_epoch
+        self._epoch, self._split, self._bar_used = float(epoch[-1]), split, True
+
     def many(
-        self, step: Ints, epoch: Floats | None, steps: int | None, split: str | None
+        self,
+        step: Ints,
+        epoch: Floats | None,
+        steps: int | None,
+        split: str | None,
+        bar: bool = False,
     ) -> tuple[Ints, Floats]:
         """What `complete` does to the steps of n lines of training that all say their step.
 
@@ -108,6 +133,8 @@ class Place:
             The total to which the steps of all n lines count.
         split : str or None
             None or ``"train"``.
+        bar : bool
+            Whether they are states of a bar whose count rises throughout.
 
         Returns
         -------
@@ -127,6 +154,8 @@ class Place:
             if self._per_epoch is not None and not np.isnan(at[begin]):
                 past = (at[begin:end] - (self._first_epoch or 0.0)).astype(np.int64)
                 result[begin:end] += past * self._per_epoch
+            elif bar and np.isnan(at[begin]):
+                result[begin:end] += self._filled_bars
             self._raw = int(step[end - 1])
         self._step, self._split = int(result[-1]), split
         self._epoch = None if np.isnan(at[-1]) else float(at[-1])

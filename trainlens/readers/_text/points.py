@@ -11,13 +11,13 @@ import numpy as np
 from trainlens.chunk import Floats, Ints, unknown
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._json.axes import StepCounter
-from trainlens.readers._text.layout import Layout, moments
+from trainlens.readers._text.layout import Layout
 from trainlens.readers._text.line import Line, Pair
+from trainlens.readers._text.many import RECENT, Many
 from trainlens.readers._text.units import Units
 from trainlens.roles import parse_name
 
 _SHAPE = re.compile(r"[+-]?\d+\.(\d*)(?:([eE][+-])(\d+))?")
-_RECENT = 8
 _MOST_NAMES = 5000
 """Different names of one log: more are no metrics."""
 
@@ -46,40 +46,33 @@ class Points:
         for pair in line.pairs:
             self._remember(pair.name, pair.text, pair.unit)
 
-    def add_many(
-        self,
-        layout: Layout,
-        texts: list[tuple[str, ...]],
-        values: list[Floats],
-        step: Ints,
-        epoch: Floats,
-    ) -> None:
+    def add_many(self, layout: Layout, many: Many, step: Ints | None, epoch: Floats) -> None:
         """Take n lines of a layout.
 
         Parameters
         ----------
         layout : Layout
-        texts : list of tuple of str
-            The texts of each group, n long.
-        values : list of ndarray of float64, shape (n,)
-            The numbers of each pair.
-        step : ndarray of int64, shape (n,)
+        many : Many
+        step : ndarray of int64, shape (n,), or None
+            None where no step is known.
         epoch : ndarray of float64, shape (n,)
+            NaN where it is unknown.
         """
         self._store()
-        at = layout.at("wall_time")
-        n = len(step)
-        wall = unknown(n) if at is None else moments(texts[at])
-        step = self._counter(step, np.ones(n, bool), None if np.isnan(epoch).all() else epoch)
-        held = iter(values)
-        for texts_of, number in zip(texts, layout.pair_of, strict=True):
+        n = len(epoch)
+        wall = unknown(n) if many.wall_time is None else many.wall_time
+        known = np.full(n, step is not None)
+        step = np.zeros(n, np.int64) if step is None else step
+        step = self._counter(step, known, None if np.isnan(epoch).all() else epoch)
+        held = iter(many.values)
+        for group, number in enumerate(layout.pair_of):
             if number < 0:
                 continue
             pair, value = layout.pairs[number], next(held)
             key, factor = self._key(pair, layout.split)
             self._columns.add(key, step, value if factor == 1.0 else value * factor, wall, epoch)
-            for text in texts_of[-_RECENT:]:
-                self._remember(pair.name, text, pair.unit)
+            for groups in many.recent:
+                self._remember(pair.name, groups[group], pair.unit)
 
     def take(self) -> Columns:
         """The columns since the last call."""
@@ -104,7 +97,7 @@ class Points:
         return False
 
     def _remember(self, name: str, text: str, unit: str) -> None:
-        self._shapes.setdefault(name, deque(maxlen=_RECENT)).append(_shape(text, unit))
+        self._shapes.setdefault(name, deque(maxlen=RECENT)).append(_shape(text, unit))
 
     def _key(self, pair: Pair, split: str | None) -> tuple[Key, float]:
         split = pair.split or split

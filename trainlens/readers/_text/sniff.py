@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 
 from trainlens.readers._text.line import Line, Mark, Pair, decode
 from trainlens.readers._text.parse import parse
 from trainlens.readers._text.tables import Tables
 from trainlens.readers._values import known_split
-from trainlens.readers.base import HEAD
 from trainlens.roles import parse_name, role_of
 
 _NO_LOG = frozenset(
@@ -34,15 +33,6 @@ _ANYWHERE = frozenset(
     {"other", "progress", "epoch", "system", "batch-time", "data-time", "throughput", "gpu-memory"}
 )
 _RESULTS = frozenset({"result", "results", "score", "scores"})
-
-
-def ends(path: Path) -> tuple[bytes, bytes]:
-    """Beginning and end of a file, together at most `HEAD` bytes; the end empty if it is short."""
-    with open(path, "rb") as file:
-        begin = file.read(HEAD // 2)
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(len(begin), size - HEAD // 2))
-        return begin, file.read(HEAD // 2)
 
 
 def two_columns(text: str, name: str = "loss", split: str | None = None) -> Line | None:
@@ -80,24 +70,36 @@ def confidence(path: Path, begin: bytes, end: bytes) -> float:
     path : Path
         Source code, documents and configurations are known by their names.
     begin, end : bytes
-        See `ends`.
+        As of a `Look`.
     """
     if path.suffix.lower() in _NO_LOG or _NAMES.match(path.name) or b"\0" in begin[:1024]:
         return 0.0
-    texts = _texts(begin)[:_LOOK_AT] + _texts(end)[-_LOOK_AT:]
-    if not texts:
+    texts = _lines(begin, end)
+    first = next(texts, None)
+    if first is None:
         return 0.0
-    if two_columns(texts[0]):
-        return _of_columns(texts)
-    found, rows = _understood(texts)
-    records = [line for line in found if line.placed and line.pairs and line.telling]
+    texts = chain((first,), texts)
+    return _of_columns(list(texts)) if two_columns(first) else _of_lines(texts, len(begin) < 4096)
+
+
+def _of_lines(texts: Iterator[str], small: bool) -> float:
+    found: list[Line] = []
+    evidence = _Evidence()
+    count = rows = 0
+    for line, is_row in _understood(texts):
+        count += 1
+        rows += is_row
+        if line is not None:
+            found.append(line)
+            evidence.add(line)
+            if evidence.enough:
+                return 0.5
+    records = [line for line in found if _is_record(line)]
     if not any(map(_learns, found)):
         return 0.0
-    if len(records) >= 3 and _places(found) >= 2:
-        return 0.5
-    if rows >= 1 and records:
+    if rows and records:
         return 0.4
-    if records and len(records) == len(texts) and len(begin) < 4096 and records[0].steps:
+    if records and len(records) == count and small and records[0].steps:
         return 0.4
     return 0.3 if _in_blocks(found) else 0.0
 
@@ -107,30 +109,49 @@ def _learns(line: Line) -> bool:
     return any(role_of(parse_name(pair.name)[0]).name not in _ANYWHERE for pair in line.pairs)
 
 
-def _places(found: list[Line]) -> int:
-    """How many different places lines with metrics name; an epoch may stand on a line before."""
-    places, epoch = set(), None
-    for line in found:
-        epoch = epoch if line.epoch is None else line.epoch
-        if line.placed and line.pairs and line.telling:
-            places.add((epoch, line.step))
-    return len(places)
+def _is_record(line: Line) -> bool:
+    return bool(line.placed and line.pairs and line.telling)
 
 
-def _understood(texts: list[str]) -> tuple[list[Line], int]:
-    """The lines that say something, and how many of them are tables."""
-    tables, found, rows = Tables(), [], 0
+class _Evidence:
+    """What lines have shown so far; more of them never takes it back."""
+
+    def __init__(self) -> None:
+        self._records = 0
+        self._learns = False
+        self._places: set[tuple[float | None, int | None]] = set()
+        self._epoch: float | None = None
+
+    def add(self, line: Line) -> None:
+        self._learns = self._learns or _learns(line)
+        # An epoch may stand on a line before.
+        self._epoch = self._epoch if line.epoch is None else line.epoch
+        if _is_record(line):
+            self._records += 1
+            self._places.add((self._epoch, line.step))
+
+    @property
+    def enough(self) -> bool:
+        """Whether three lines with metrics name two different places or more."""
+        return self._learns and self._records >= 3 and len(self._places) >= 2
+
+
+def _understood(texts: Iterator[str]) -> Iterator[tuple[Line | None, bool]]:
+    """What each line says, and whether that is a table's."""
+    tables = Tables()
     for text in texts:
         taken, line = tables.feed(text)
-        rows += line is not None
-        line = line or (None if taken else parse(text))
-        if line is not None:
-            found.append(line)
-    return found, rows
+        yield line or (None if taken else parse(text)), line is not None
+
+
+def _lines(begin: bytes, end: bytes) -> Iterator[str]:
+    """Lines of both ends; the second is taken apart only where the first did not suffice."""
+    yield from _texts(begin)[:_LOOK_AT]
+    yield from _texts(end)[-_LOOK_AT:]
 
 
 def _texts(part: bytes) -> list[str]:
-    return [text for text in re.split(r"[\r\n]+", decode(part)) if text.strip()]
+    return [text for text in decode(part).replace("\r", "\n").split("\n") if text.strip()]
 
 
 def _of_columns(texts: list[str]) -> float:

@@ -174,12 +174,13 @@ def interleaved(text: str, line: Line) -> bool:
     found = [m for m in _COUNTERS.finditer(text) if not _other(text, m.start())]
     if len(found) < 2:
         return False
-    line.fixed = False
     seen: dict[str, tuple[str, int]] = {}
     for m in found:
         before, word, value = m.group(1).lower(), m.group(2).lower(), int(m.group(3))
         if before.endswith("_"):
             continue
+        # What the numbers are only matters where one counter stands there twice.
+        line.fixed = line.fixed and word not in seen
         other = seen.setdefault(word, (before, value))
         if other[1] != value and (not other[0] or not before):
             return True

@@ -1,4 +1,9 @@
-/* Points by tag, in bytearrays that numpy adopts without a copy. */
+/* Points by tag, in memory that numpy adopts without a copy.
+ *
+ * The columns of all tags share large blocks. How far a tag will grow is estimated from how far
+ * the file has been read, so most columns are moved once; and a large block asks the kernel for
+ * huge pages, because touching small ones for the first time costs more than the decoding.
+ */
 #ifndef TRAINLENS_COLUMNS_H
 #define TRAINLENS_COLUMNS_H
 
@@ -7,8 +12,17 @@
 
 #include "crc32c.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 enum { UNKNOWN = 0, SCALAR = 1, TEXT = 2, OTHER = 3 };
 #define NO_TAG UINT32_MAX
+
+#define POINT 24 /* bytes: step, value and wall time */
+#define LARGEST_BLOCK ((size_t)32 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
+#define EVIDENCE 64 /* the part of a file, one in so many, from which the rest is estimated */
 
 typedef struct {
     uint8_t *name;
@@ -16,7 +30,8 @@ typedef struct {
     uint64_t hash;
     uint32_t follower; /* the tag that came after this one last time: mostly comes again */
     uint8_t plugin;
-    PyObject *array[3]; /* step, value, wall_time */
+    PyObject *block; /* the bytearray that holds the columns, one behind the other */
+    size_t offset;   /* of `step` in it */
     int64_t *step;
     double *value, *wall;
     size_t count, room;
@@ -28,7 +43,11 @@ typedef struct {
     uint32_t *slots; /* open addressing: index + 1, 0 is free */
     uint32_t mask, last;
     uint64_t seed;
-    PyThreadState *thread; /* saved while the GIL is released */
+    PyThreadState *thread;   /* saved while the GIL is released */
+    PyObject *block;         /* the newest: columns that grow move into it */
+    size_t used, held;       /* bytes of it that are given out, and all of them */
+    double rooms;            /* points that the columns have room for */
+    uint64_t begin, at, end; /* file offsets: where this reading began, stands, and will end */
 } Table;
 
 static uint64_t hash_name(const Table *t, const uint8_t *p, size_t n) {
@@ -40,12 +59,17 @@ static uint64_t hash_name(const Table *t, const uint8_t *p, size_t n) {
     return h ^ h >> 29;
 }
 
+static inline uint64_t odd_words(const uint8_t *a, const uint8_t *b, size_t first, size_t last) {
+    return (load64(a + first) ^ load64(b + first)) | (load64(a + last) ^ load64(b + last));
+}
+
 static inline int same_name(const Tag *tag, const uint8_t *p, size_t n) {
-    const uint8_t *name = tag->name;
     if (tag->size != n) return 0;
-    if (n < 8 || n > 16) return !memcmp(name, p, n);
-    /* Most tags: two overlapping words instead of a call. */
-    return load64(name) == load64(p) && load64(name + n - 8) == load64(p + n - 8);
+    if (n < 8 || n > 32) return !memcmp(tag->name, p, n);
+    /* Most tags: overlapping words instead of a call. */
+    uint64_t odd = odd_words(tag->name, p, 0, n - 8);
+    if (n > 16) odd |= odd_words(tag->name, p, 8, n - 16);
+    return !odd;
 }
 
 static int grow_slots(Table *t) {
@@ -116,39 +140,109 @@ static inline uint32_t intern_tag(Table *t, const uint8_t *p, size_t n) {
     return t->last = index;
 }
 
-static int grow_tag(Table *t, Tag *tag) {
-    size_t room = tag->room ? tag->room * 2 : 16;
-    int failed = 0;
-    PyEval_RestoreThread(t->thread);
-    for (int i = 0; i < 3 && !failed; i++) {
-        if (!tag->array[i])
-            failed = !(tag->array[i] = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(room * 8)));
-        else
-            failed = PyByteArray_Resize(tag->array[i], (Py_ssize_t)(room * 8)) != 0;
-    }
-    if (failed) PyErr_Clear(); /* reported as MemoryError once the walk has stopped */
-    /* A resize may have moved an array even where a later one failed. */
-    if (tag->array[0]) tag->step = (int64_t *)PyByteArray_AsString(tag->array[0]);
-    if (tag->array[1]) tag->value = (double *)PyByteArray_AsString(tag->array[1]);
-    if (tag->array[2]) tag->wall = (double *)PyByteArray_AsString(tag->array[2]);
-    t->thread = PyEval_SaveThread();
-    if (failed) return -1;
-    tag->room = room;
+/* How many times as many points as now there will be at the end of the file. */
+static double growth(const Table *t) {
+    uint64_t done = t->at - t->begin;
+    if (t->end <= t->at || done <= (t->end - t->begin) / EVIDENCE) return 2;
+    double estimate = 1.06 * (double)(t->end - t->begin) / (double)done; /* a little to spare */
+    return estimate < 1.25 ? 1.25 : estimate;
+}
+
+static void ask_for_huge_pages(PyObject *block, size_t size) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uintptr_t start = (uintptr_t)PyByteArray_AsString(block), end = start + size;
+    start = (start + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    end &= ~(uintptr_t)(HUGE_PAGE - 1);
+    if (start < end) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
+static int new_block(Table *t, size_t need, double scale) {
+    double wanted = t->rooms * POINT * (scale - 1);
+    size_t size = wanted < (double)LARGEST_BLOCK ? (size_t)wanted : LARGEST_BLOCK;
+    if (size < need) size = need;
+    PyObject *block = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (!block) return -1;
+    ask_for_huge_pages(block, size);
+    Py_XDECREF(t->block);
+    t->block = block;
+    t->used = 0;
+    t->held = size;
     return 0;
 }
 
-static inline int add_point(Table *t, uint32_t index, int64_t step, double wall, double value) {
-    Tag *tag = &t->tags[index];
-    if (tag->count == tag->room && grow_tag(t, tag)) return -1;
+/* Move the columns of a tag to where there is room for more. */
+static int move_tag(Table *t, Tag *tag, size_t room, double scale) {
+    size_t need = room * POINT;
+    if (t->held - t->used < need && new_block(t, need, scale)) return -1;
+    int64_t *step = (int64_t *)(PyByteArray_AsString(t->block) + t->used);
+    double *value = (double *)(step + room), *wall = value + room;
+    if (tag->count) {
+        memcpy(step, tag->step, tag->count * 8);
+        memcpy(value, tag->value, tag->count * 8);
+        memcpy(wall, tag->wall, tag->count * 8);
+    }
+    Py_XDECREF(tag->block);
+    Py_INCREF(t->block);
+    tag->block = t->block;
+    tag->offset = t->used;
+    tag->step = step;
+    tag->value = value;
+    tag->wall = wall;
+    t->rooms += (double)(room - tag->room);
+    tag->room = room;
+    t->used += need;
+    return 0;
+}
+
+static int grow_tag(Table *t, Tag *tag) {
+    double scale = growth(t), wanted = (double)tag->count * scale + 16;
+    if (wanted > (double)(PY_SSIZE_T_MAX / (2 * POINT))) return -1;
+    PyEval_RestoreThread(t->thread);
+    int failed = move_tag(t, tag, (size_t)wanted, scale);
+    if (failed) PyErr_Clear(); /* reported as MemoryError once the walk has stopped */
+    t->thread = PyEval_SaveThread();
+    return failed;
+}
+
+static inline void append(Tag *tag, int64_t step, double wall, double value) {
     tag->step[tag->count] = step;
     tag->value[tag->count] = value;
     tag->wall[tag->count++] = wall;
+}
+
+/* A point of a tag that is new, out of turn or without room. */
+static int add_slowly(Table *t, const uint8_t *p, size_t n, int64_t step, double wall,
+                      double value) {
+    uint32_t index = intern_tag(t, p, n);
+    if (index == NO_TAG) return -1;
+    Tag *tag = &t->tags[index];
+    if (tag->count == tag->room && grow_tag(t, tag)) return -1;
+    append(tag, step, wall, value);
+    return 0;
+}
+
+static inline int add_point(Table *t, const uint8_t *p, size_t n, int64_t step, double wall,
+                            double value) {
+    uint32_t guess = guess_tag(t, p, n);
+    if (guess == NO_TAG || t->tags[guess].count == t->tags[guess].room)
+        return add_slowly(t, p, n, step, wall, value);
+    append(&t->tags[t->last = guess], step, wall, value);
     return 0;
 }
 
 static void drop_points(Tag *tag) {
-    for (int i = 0; i < 3; i++) Py_CLEAR(tag->array[i]);
+    Py_CLEAR(tag->block);
     tag->count = tag->room = 0;
+}
+
+static void drop_block(Table *t) {
+    Py_CLEAR(t->block);
+    t->used = t->held = 0;
+    t->rooms = 0;
 }
 
 static void free_table(Table *t) {
@@ -156,6 +250,7 @@ static void free_table(Table *t) {
         drop_points(&t->tags[i]);
         free(t->tags[i].name);
     }
+    drop_block(t);
     free(t->tags);
     free(t->slots);
 }

@@ -90,7 +90,7 @@ class Copies:
             stat = os.stat(path)
             old = self._entries.get(path)
             known = old and old.first and old.inode == stat.st_ino and old.size <= stat.st_size
-            first = old.first if old and known else _first(path)
+            first = old.first if old and known else first_record(path)
             entry = _Entry(stat.st_ino, stat.st_size, first)
         except OSError:
             entry = _Entry(0, 0, b"")
@@ -98,7 +98,14 @@ class Copies:
         return entry
 
 
-def _first(path: Path) -> bytes:
+def first_record(path: Path) -> bytes:
+    """Bytes that files of one writer have in common; empty where there are none yet.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
     with open(path, "rb") as file:
         first = file.read(FIRST)
     # All zeros are no first record: a file that was only just made room for.

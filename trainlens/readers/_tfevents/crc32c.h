@@ -19,6 +19,14 @@
 #define CRC_ARM 1
 #endif
 
+#if defined(__GNUC__)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define ALWAYS_INLINE static __forceinline
+#else
+#define ALWAYS_INLINE static inline
+#endif
+
 #define CRC_POLYNOMIAL 0x82f63b78u
 #define CRC_POWERS 40
 
@@ -26,13 +34,17 @@ static uint32_t crc_table[8][256];
 static uint32_t crc_power[CRC_POWERS][32]; /* column j of the operator "advance by 2^k zero bytes" */
 static int crc_hardware;
 
+#if defined(_WIN32) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+static inline uint32_t load32(const uint8_t *p) { uint32_t n; memcpy(&n, p, 4); return n; }
+static inline uint64_t load64(const uint8_t *p) { uint64_t n; memcpy(&n, p, 8); return n; }
+#else
 static inline uint32_t load32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
-
 static inline uint64_t load64(const uint8_t *p) {
     return (uint64_t)load32(p) | (uint64_t)load32(p + 4) << 32;
 }
+#endif
 
 static uint32_t crc_apply(const uint32_t *columns, uint32_t state) {
     uint32_t sum = 0;
@@ -78,9 +90,10 @@ static uint32_t crc_software(uint32_t c, const uint8_t *p, size_t n) {
     return c;
 }
 
+/* CRC_TARGET marks functions that use the instruction: their callers have looked for it. */
 #if defined(CRC_X86)
-__attribute__((target("sse4.2"))) static uint32_t crc_instruction(uint32_t c, const uint8_t *p,
-                                                                   size_t n) {
+#define CRC_TARGET __attribute__((target("sse4.2")))
+CRC_TARGET static inline uint32_t crc_instruction(uint32_t c, const uint8_t *p, size_t n) {
     uint64_t wide = c;
     for (; n >= 8; n -= 8, p += 8) wide = _mm_crc32_u64(wide, load64(p));
     c = (uint32_t)wide;
@@ -90,14 +103,18 @@ __attribute__((target("sse4.2"))) static uint32_t crc_instruction(uint32_t c, co
     return c;
 }
 #elif defined(CRC_ARM)
-static uint32_t crc_instruction(uint32_t c, const uint8_t *p, size_t n) {
+#define CRC_TARGET
+static inline uint32_t crc_instruction(uint32_t c, const uint8_t *p, size_t n) {
     for (; n >= 8; n -= 8, p += 8) c = __crc32cd(c, load64(p));
     while (n--) c = __crc32cb(c, *p++);
     return c;
 }
 #else
+#define CRC_TARGET
 #define crc_instruction crc_software
 #endif
+
+typedef uint32_t (*CrcFunction)(uint32_t state, const uint8_t *p, size_t n);
 
 /* The state after n more bytes; a checksum starts at ~0 and ends inverted. */
 static inline uint32_t crc_update(uint32_t state, const uint8_t *p, size_t n) {

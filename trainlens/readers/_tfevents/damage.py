@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
 
-from trainlens.readers._tfevents.crc32c import Checksums, byte_table, masked
+from trainlens.readers._tfevents.crc32c import Checksums, byte_table
 from trainlens.readers._tfevents.fallback import FRAME, HEADER, RECORD_CAP, Range
 from trainlens.run import Notice
 
@@ -25,11 +26,19 @@ def header_length(data: bytes | bytearray, at: int) -> int | None:
     return length if _masked(data[at : at + 8]) == stored else None
 
 
+@lru_cache(maxsize=1)
+def _table() -> list[int]:
+    found: list[int] = byte_table().tolist()
+    return found
+
+
 def _masked(data: bytes | bytearray) -> int:
-    table, state = byte_table(), 0xFFFFFFFF
+    """Masked checksum of a few bytes: numpy would take longer."""
+    table, state = _table(), 0xFFFFFFFF
     for byte in data:
-        state = int(table[(state ^ byte) & 255]) ^ (state >> 8)
-    return int(masked(np.array([state], np.uint32))[0])
+        state = table[(state ^ byte) & 255] ^ (state >> 8)
+    crc = state ^ 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def notices(file: BinaryIO, name: str, damage: list[Range], at_end: bool) -> list[Notice]:

@@ -231,9 +231,7 @@ static int add_odd(Context *c, int kind, const uint8_t *begin, const uint8_t *en
 }
 
 static inline int add_scalar(Context *c, const Field *tag, double value) {
-    uint32_t index = intern_tag(c->table, tag->data, tag->size);
-    if (index == NO_TAG) return NO_MEMORY;
-    return add_point(c->table, index, c->step, c->wall, value) ? NO_MEMORY : FINE;
+    return add_point(c->table, tag->data, tag->size, c->step, c->wall, value) ? NO_MEMORY : FINE;
 }
 
 /* The plugin of a tag: only its first event needs to carry the metadata. */
@@ -313,7 +311,7 @@ static int parse_summary(Context *c, const uint8_t *p, const uint8_t *end) {
 
 /* The commonest event at once: wall time, step, one value of a tag and a float, short lengths.
  * NOT_PLAIN leaves any other to parse_event; what both accept they read alike. */
-static inline int plain_scalar(Context *c, const uint8_t *p, const uint8_t *end) {
+ALWAYS_INLINE int plain_scalar(Context *c, const uint8_t *p, const uint8_t *end) {
     if (end - p < 24 || p[0] != KEY(1, FIXED64)) return NOT_PLAIN;
     c->wall = from_bits64(load64(p + 1));
     c->step = 0;
@@ -325,10 +323,12 @@ static inline int plain_scalar(Context *c, const uint8_t *p, const uint8_t *end)
     }
     ptrdiff_t left = end - p;
     if (left < 11 || left >= 130) return NOT_PLAIN;
-    if (p[0] != KEY(5, BYTES) || p[1] != left - 2 || p[2] != KEY(1, BYTES) || p[3] != left - 4)
-        return NOT_PLAIN;
-    if (p[4] != KEY(1, BYTES) || p[5] != left - 11 || end[-5] != KEY(2, FIXED32) || p[6] == '_')
-        return NOT_PLAIN;
+    /* Summary, value and tag, each a key and a length that reaches to the end or the float. */
+    uint64_t lengths = ((uint64_t)left - 2) << 8 | ((uint64_t)left - 4) << 24 |
+                       ((uint64_t)left - 11) << 40;
+    uint64_t keys = (uint64_t)KEY(5, BYTES) | KEY(1, BYTES) << 16 | (uint64_t)KEY(1, BYTES) << 32;
+    if ((load64(p) & 0xffffffffffffu) != (keys | lengths)) return NOT_PLAIN;
+    if (end[-5] != KEY(2, FIXED32) || p[6] == '_') return NOT_PLAIN;
     Field tag = {0, 0, p + 6, (size_t)(left - 11)};
     return add_scalar(c, &tag, from_bits32(load32(end - 4)));
 }

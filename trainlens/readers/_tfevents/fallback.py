@@ -22,7 +22,8 @@ _float32 = struct.Struct("<f").unpack_from
 _float64 = struct.Struct("<d").unpack_from
 
 Range = tuple[int, int]
-Points = tuple[bytes, bytearray, bytearray, bytearray]
+Buffer = bytearray | memoryview
+Points = tuple[bytes, Buffer, Buffer, Buffer]
 Fed = tuple[int, int, list[Range], list[Range], list[Odd]]
 
 
@@ -229,7 +230,7 @@ class Decoder:
         Returns
         -------
         list of (tag, step, value, wall_time)
-            The tag as bytes, then bytearrays of native int64, float64 and float64.
+            The tag as bytes, then buffers of native int64, float64 and float64.
         """
         held, self._sink.points = self._sink.points, {}
         return [
@@ -237,6 +238,15 @@ class Decoder:
             for tag in self._sink.plugins
             if tag in held
         ]
+
+    def expect(self, end: int) -> None:
+        """Say how long the file is at present: the compiled decoder makes room accordingly.
+
+        Parameters
+        ----------
+        end : int
+            A hint: the file may turn out to be shorter or longer.
+        """
 
     def rewind(self, most: int) -> None:
         """Go back to where open damage began, if that is at most `most` bytes ago."""

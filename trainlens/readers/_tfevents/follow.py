@@ -162,6 +162,7 @@ class EventFile:
         damage: list[Range] = []
         malformed: list[Range] = []
         skipped = self._decoder.skipped
+        self._decoder.expect(size)
         for data, have, last in self._windows(file, size, final):
             used, self._need, bad, odd_ones, odds = self._decoder.feed(data, have, last)
             damage += bad

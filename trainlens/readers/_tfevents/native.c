@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "frames.h"
+#include "state.h"
 
 typedef struct {
     PyObject_HEAD
@@ -20,13 +21,13 @@ typedef struct {
 } Found;
 
 /* A record of every intact frame of the window; stops where more bytes are needed. */
-static int walk(Decoder *d, Window *w, Found *found) {
+ALWAYS_INLINE int walk(Decoder *d, Window *w, Found *found, CrcFunction crc) {
     Context c = {&d->table, w->data, &found->odds, &d->skipped, 0, 0};
     size_t at = 0;
     int status = FINE;
     while (at < w->size && !status) {
-        uint64_t length = 0, place = d->position + at;
-        Verdict verdict = judge(w, at, d->bad != NOWHERE, &length, &status);
+        uint64_t length = 0, place = d->table.at = d->position + at;
+        Verdict verdict = judge(w, at, d->bad != NOWHERE, &length, &status, crc);
         if (status) break;
         if (verdict == UNFINISHED) {
             found->need = w->size - at < HEADER ? HEADER : length + FRAME;
@@ -55,6 +56,15 @@ static int walk(Decoder *d, Window *w, Found *found) {
         d->bad = NOWHERE;
     }
     return status;
+}
+
+/* The walk with the checksum compiled into it: with the processor's instruction, and without. */
+CRC_TARGET static int walk_instruction(Decoder *d, Window *w, Found *found) {
+    return walk(d, w, found, crc_instruction);
+}
+
+static int walk_software(Decoder *d, Window *w, Found *found) {
+    return walk(d, w, found, crc_software);
 }
 
 static PyObject *range_list(const Ranges *r) {
@@ -112,12 +122,13 @@ static PyObject *feed(PyObject *self, PyObject *args) {
     /* An exported view keeps other threads from resizing the buffer meanwhile. */
     PyObject *view = PyMemoryView_FromObject(data);
     if (!view) return NULL;
-    Window w = {(const uint8_t *)PyByteArray_AsString(data), (size_t)size, final, NULL};
+    Window w = {(const uint8_t *)PyByteArray_AsString(data), (size_t)size, final, NULL, {0}};
+    begin_headers(&w);
     Found found;
     memset(&found, 0, sizeof found);
     d->busy = 1;
     d->table.thread = PyEval_SaveThread();
-    int status = walk(d, &w, &found);
+    int status = crc_hardware ? walk_instruction(d, &w, &found) : walk_software(d, &w, &found);
     PyEval_RestoreThread(d->table.thread);
     d->busy = 0;
     Py_DECREF(view);
@@ -129,12 +140,21 @@ static PyObject *feed(PyObject *self, PyObject *args) {
     return result;
 }
 
+/* The name of a tag and views of its columns. */
 static PyObject *take_tag(Tag *tag) {
-    for (int i = 0; i < 3; i++)
-        if (PyByteArray_Resize(tag->array[i], (Py_ssize_t)(tag->count * 8))) return NULL;
-    PyObject *item = Py_BuildValue("(y#OOO)", (const char *)tag->name, (Py_ssize_t)tag->size,
-                                   tag->array[0], tag->array[1], tag->array[2]);
-    if (item) drop_points(tag);
+    PyObject *view = PyMemoryView_FromObject(tag->block);
+    PyObject *item = view ? PyTuple_New(4) : NULL;
+    PyObject *name = item ? PyBytes_FromStringAndSize((const char *)tag->name,
+                                                      (Py_ssize_t)tag->size) : NULL;
+    int failed = !name || PyTuple_SetItem(item, 0, name);
+    for (size_t i = 0; !failed && i < 3; i++) {
+        Py_ssize_t begin = (Py_ssize_t)(tag->offset + i * tag->room * 8);
+        PyObject *part = PySequence_GetSlice(view, begin, begin + (Py_ssize_t)(tag->count * 8));
+        failed = !part || PyTuple_SetItem(item, (Py_ssize_t)i + 1, part);
+    }
+    Py_XDECREF(view);
+    if (failed) Py_CLEAR(item);
+    else drop_points(tag);
     return item;
 }
 
@@ -152,7 +172,16 @@ static PyObject *take(PyObject *self, PyObject *unused) {
         if (!item || PyList_Append(list, item)) Py_CLEAR(list);
         Py_XDECREF(item);
     }
+    if (list) drop_block(&d->table);
+    d->table.begin = d->position;
     return list;
+}
+
+static PyObject *expect(PyObject *self, PyObject *args) {
+    unsigned long long end;
+    if (!PyArg_ParseTuple(args, "K", &end)) return NULL;
+    ((Decoder *)self)->table.end = end;
+    Py_RETURN_NONE;
 }
 
 static PyObject *rewind_bad(PyObject *self, PyObject *args) {
@@ -163,6 +192,34 @@ static PyObject *rewind_bad(PyObject *self, PyObject *args) {
         d->position = d->bad;
         d->bad = NOWHERE;
     }
+    Py_RETURN_NONE;
+}
+
+/* Everything that outlasts a poll and its `take`. */
+static PyObject *state(PyObject *self, PyObject *unused) {
+    (void)unused;
+    Decoder *d = (Decoder *)self;
+    PyObject *tags = d->busy ? NULL : tag_list(&d->table);
+    if (d->busy) PyErr_SetString(PyExc_RuntimeError, "this decoder is at work in another thread");
+    if (!tags) return NULL;
+    return Py_BuildValue("(KKKKN)", (unsigned long long)d->position, (unsigned long long)d->bad,
+                         (unsigned long long)d->records, (unsigned long long)d->skipped, tags);
+}
+
+static PyObject *restore(PyObject *self, PyObject *args) {
+    Decoder *d = (Decoder *)self;
+    unsigned long long position, bad, records, skipped;
+    PyObject *tags;
+    if (!PyArg_ParseTuple(args, "KKKKO", &position, &bad, &records, &skipped, &tags)) return NULL;
+    if (d->busy || d->position || d->table.count || (bad != NOWHERE && bad > position)) {
+        PyErr_SetString(PyExc_ValueError, "restore takes what `state` gave, once, at the beginning");
+        return NULL;
+    }
+    if (add_tags(&d->table, tags)) return NULL;
+    d->position = d->table.begin = d->table.at = position;
+    d->bad = bad;
+    d->records = records;
+    d->skipped = skipped;
     Py_RETURN_NONE;
 }
 
@@ -207,24 +264,29 @@ static PyObject *crc32c(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *data;
     Py_ssize_t size;
-    if (!PyArg_ParseTuple(args, "On", &data, &size)) return NULL;
+    int table = 0;
+    if (!PyArg_ParseTuple(args, "On|p", &data, &size, &table)) return NULL;
     if (!PyByteArray_Check(data) || size < 0 || size > PyByteArray_Size(data)) {
         PyErr_SetString(PyExc_ValueError, "crc32c takes a bytearray and a size within it");
         return NULL;
     }
     const uint8_t *p = (const uint8_t *)PyByteArray_AsString(data);
-    return PyLong_FromUnsignedLong(~crc_update(~0u, p, (size_t)size) & 0xffffffffu);
+    uint32_t state = table ? crc_software(~0u, p, (size_t)size) : crc_update(~0u, p, (size_t)size);
+    return PyLong_FromUnsignedLong(~state & 0xffffffffu);
 }
 
 static PyMethodDef functions[] = {
-    {"crc32c", crc32c, METH_VARARGS, "crc32c(data, size): the plain CRC-32C of data[:size]"},
+    {"crc32c", crc32c, METH_VARARGS, "crc32c(data, size, table=False): the plain CRC-32C of data[:size]"},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef methods[] = {
     {"feed", feed, METH_VARARGS, "feed(data, size, final): see fallback.Decoder.feed"},
     {"take", take, METH_NOARGS, "take(): see fallback.Decoder.take"},
+    {"expect", expect, METH_VARARGS, "expect(end): see fallback.Decoder.expect"},
     {"rewind", rewind_bad, METH_VARARGS, "rewind(most): see fallback.Decoder.rewind"},
+    {"state", state, METH_NOARGS, "state(): what a new decoder needs to go on from here"},
+    {"restore", restore, METH_VARARGS, "restore(*state): go on from where another decoder was"},
     {NULL, NULL, 0, NULL},
 };
 

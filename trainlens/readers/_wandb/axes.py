@@ -26,6 +26,13 @@ class StepAxes:
     another one that counts in whole numbers (``trainer/global_step``), that is the step. An
     epoch is no step: such metrics stand at the step that the others have. Depends only on the
     records before, in their order.
+
+    Attributes
+    ----------
+    version : int
+        Counts the definitions that changed anything.
+    assumed : list of str
+        What was decided about axes that cannot be steps.
     """
 
     def __init__(self) -> None:
@@ -35,6 +42,7 @@ class StepAxes:
         self._broken: set[str] = set()
         self._chosen: dict[str, str] = {}
         self._common = ""
+        self.version = 0
         self.assumed: list[str] = []
 
     def define(self, told: Definition) -> None:
@@ -45,6 +53,7 @@ class StepAxes:
         elif key and told.name and key not in held:
             return  # only declares the metric
         self._chosen.clear()
+        self.version += 1
         used = {*self._names.values(), *self._globs.values()}
         steps = {s for s in used if not is_epoch(s)}
         self._last = {s: self._last.get(s) for s in steps}
@@ -68,18 +77,20 @@ class StepAxes:
 
     def common(self, step: int) -> int:
         """The step of a row as such, given its ``_step``."""
-        return self._of(self._common, step)
+        return self.at(self._common, step)
 
-    def step(self, name: str, step: int) -> int:
-        """The step of a metric in a row, given the row's ``_step``."""
-        if not self._last and not self._common:
-            return step
+    def axis(self, name: str) -> str:
+        """The metric over which another one is drawn, empty for W&B's own step.
+
+        Holds as long as `version` is the same.
+        """
         chosen = self._chosen.get(name)
         if chosen is None:
             chosen = self._chosen[name] = self._choose(name)
-        return self._of(chosen, step)
+        return chosen
 
-    def _of(self, axis: str, step: int) -> int:
+    def at(self, axis: str, step: int) -> int:
+        """Where the last row stands on an axis, given the row's ``_step``."""
         if not axis or axis in self._broken:
             return step
         last = self._last.get(axis)

@@ -48,6 +48,12 @@ def companions(log: Path) -> list[Path]:
     return [folder / name for name in _OF_THE_RUN if (folder / name).is_dir()]
 
 
+def about(log: Path) -> tuple[Path, ...]:
+    """Where the settings and the final values of the run of a log would lie."""
+    files = log.parent / "files"
+    return files / "config.yaml", files / "wandb-summary.json"
+
+
 def config_file(log: Path) -> Path | None:
     """``config.yaml`` of the run of a log."""
     path = log.parent / "files" / "config.yaml"

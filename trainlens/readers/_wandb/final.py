@@ -9,9 +9,9 @@ from typing import Any
 from trainlens.readers._lines import Tail
 from trainlens.readers._tfevents.wire import Malformed
 from trainlens.readers._wandb import beside
-from trainlens.readers._wandb.history import Row
 from trainlens.readers._wandb.log import Record, Scan
 from trainlens.readers._wandb.record import SUMMARY, Item, content, items
+from trainlens.readers._wandb.row import Row
 from trainlens.readers._wandb.wire import fields
 
 

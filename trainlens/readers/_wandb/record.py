@@ -18,8 +18,12 @@ HISTORY, SUMMARY, CONFIG, STATS, TENSORBOARD, METRIC = 2, 3, 5, 7, 9, 12
 RUN, EXIT = 17, 18
 USED = frozenset({HISTORY, SUMMARY, CONFIG, STATS, TENSORBOARD, METRIC, RUN, EXIT})
 
-_NAMES = b"\x0a\x12"
-_VALUE = [bytes([0x82, 0x01, size]) for size in range(128)]
+ITEM = 0x0A
+"""Key of an item of the history."""
+NAME_KEYS = b"\x0a\x12"
+"""Keys of the name of an item, as a whole or as the first part of a path."""
+VALUE_KEYS = [bytes([0x82, 0x01, size]) for size in range(128)]
+"""Key and length of the JSON text of an item, by that length."""
 
 Path = tuple[str, ...]
 
@@ -77,8 +81,8 @@ def _item(data: bytes, at: int, end: int) -> Item:
         # The commonest item at once: one name, then JSON text, both shorter than 128 bytes.
         begin = at + 2 + data[at + 1]
         size = end - begin - 3
-        short = data[at] in _NAMES and data[at + 1] < 128 and 0 <= size < 128
-        if short and data[begin : begin + 3] == _VALUE[size]:
+        short = data[at] in NAME_KEYS and data[at + 1] < 128 and 0 <= size < 128
+        if short and data[begin : begin + 3] == VALUE_KEYS[size]:
             return Item(_path(data[at + 2 : begin]), data[begin + 3 : end])
     names: list[str] = []
     raw = b""
@@ -162,11 +166,14 @@ __all__ = [
     "CONFIG",
     "EXIT",
     "HISTORY",
+    "ITEM",
     "METRIC",
+    "NAME_KEYS",
     "RUN",
     "STATS",
     "SUMMARY",
     "TENSORBOARD",
+    "VALUE_KEYS",
     "Content",
     "Definition",
     "Item",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trainlens import engine
+from trainlens.engine import _beside as engine
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 HEAD = """
 import os, sys, time
 from pathlib import Path
-from trainlens import engine
+from trainlens.engine import _beside as engine
 engine.os.cpu_count = lambda: 2
 here = Path(sys.argv[1])
 def note(name, text=""):

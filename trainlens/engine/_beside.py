@@ -1,4 +1,4 @@
-"""Where work runs: in this process, or in a copy of it that was made ready in good time."""
+"""A copy of this process that was made ready in good time."""
 
 from __future__ import annotations
 

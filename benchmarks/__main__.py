@@ -1,0 +1,88 @@
+"""All benchmarks with one command: ``python -m benchmarks [NAME...] [--quick] [--write]``.
+
+Each runs in a process of its own and compares trainlens with its peers in that one run. Peers
+that are not installed are named; ``pip install -r benchmarks/requirements.txt`` brings them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import document
+from benchmarks.alone import measure, title
+from benchmarks.table import Row, text
+
+BENCHMARKS = (
+    "tensorboard_decode",
+    "jsonl_decode",
+    "csv_decode",
+    "text_decode",
+    "aim_decode",
+    "reopening",
+    "diagnose_command",
+    "report_command",
+    "startup",
+    "workers",
+    "memory",
+    "scaling",
+)
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def measured(name: str, quick: bool, pictures: Path | None) -> list[Row]:
+    """Rows of one benchmark; if it fails, a row that says so."""
+    begin = time.perf_counter()
+    try:
+        rows = measure(name, quick=quick, pictures=pictures)
+    except RuntimeError as error:
+        rows = [Row(name, "", math.nan, math.nan, note=f"fails: {error}")]
+    if quick:  # the goals are those of the full sizes
+        rows = [replace(row, goal="") for row in rows]
+    took = time.perf_counter() - begin
+    print(f"{title(name)} ({name}, {took:.0f} s)\n{text(rows)}\n", flush=True)
+    return rows
+
+
+def failed(row: Row) -> bool:
+    """Whether trainlens itself did not do the work."""
+    return math.isnan(row.our_seconds) and "fails: " in row.note
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all works")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md and README")
+    asked = parser.parse_args(arguments)
+    if unknown := sorted(set(asked.names) - set(BENCHMARKS)):
+        parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    if asked.write and (asked.quick or asked.names):
+        parser.error("--write takes the full sizes of all benchmarks; leave NAME and --quick out")
+    return asked
+
+
+def main() -> int:
+    """Measure, print and write; 1 if trainlens failed somewhere."""
+    asked = options()
+    docs = _ROOT / "docs"
+    names = asked.names or BENCHMARKS
+    found = {name: measured(name, asked.quick, docs if asked.write else None) for name in names}
+    if asked.write:
+        document.replace(docs / "performance.md", document.everything(found))
+        document.replace(_ROOT / "README.md", document.summary(found))
+    return int(any(failed(row) for rows in found.values() for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The compiled scanner of tables gives what the reading line by line gives."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainlens.readers import csv as reader
+
+native = pytest.importorskip("trainlens.readers._csv._native")
+
+LOGS = Path(__file__).parents[3] / "shared" / "real_logs"
+CELLS = [
+    "",
+    "0.5",
+    "-1e-3",
+    "nan",
+    "inf",
+    "none",
+    "3%",
+    '"a, b"',
+    '"0.25"',
+    '"1,234"',
+    "text",
+    " 7 ",
+    "1e400",
+    "12345678901234567890123",
+    "tensor(0.5)",
+    '""',
+    '"x',
+    "a\rb",
+    "2024-01-02 03:04:05",
+]
+LINES = [
+    "",
+    "   ",
+    "# note",
+    "step,loss,acc,note",
+    ",,,",
+    "1,2",
+    "1,2,3,4,5",
+    '"',
+    "<<<<<<< HEAD",
+    "\xff",
+]
+
+
+def columns_of(path, compiled, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "COMPILED", compiled)
+        found = {}
+        for source in reader.find(path)[:3]:
+            chunk = reader.open_source(source).poll(final=True)
+            losses = {}
+            for notice in chunk.notices:
+                losses[notice.kind] = losses.get(notice.kind, 0) + (notice.lost or 0)
+            found[source.key] = chunk.config, losses, [
+                (c.name, c.split, c.kind, c.unit, c.step.tolist(), repr(c.value.tolist()),
+                 repr(c.wall_time.tolist()), repr(c.epoch.tolist()))
+                for c in chunk.columns
+            ]  # fmt: skip
+        return found
+
+
+ROW = st.tuples(*[st.sampled_from(CELLS)] * 3).map(lambda row: ("row", row))
+TABLE = st.lists(
+    ROW | ROW | ROW | st.sampled_from(LINES).map(lambda text: ("line", text)), max_size=60
+)
+
+
+@given(table=TABLE, sep=st.sampled_from([",", ";", "\t"]), first=st.sampled_from(["step", "epoch"]))
+@settings(max_examples=200, deadline=None)
+def test_as_line_by_line(tmp_path_factory, table, sep, first):
+    lines = [sep.join([first, "loss", "acc", "note"])]
+    for i, (kind, what) in enumerate(table):
+        lines.append(sep.join([str(i), *what]) if kind == "row" else what)
+    path = tmp_path_factory.mktemp("scan") / "metrics.csv"
+    path.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
+    with pytest.MonkeyPatch.context() as patch:
+        assert columns_of(path, True, patch) == columns_of(path, False, patch)
+
+
+@pytest.mark.skipif(not LOGS.is_dir(), reason="the real logs are not here")
+def test_real_tables_as_line_by_line(monkeypatch):
+    seen = 0
+    for path in sorted(LOGS.rglob("*.csv")):
+        if path.stat().st_size < 200_000 and reader.sniff(path) > 0.5:
+            seen += 1
+            assert columns_of(path, True, monkeypatch) == columns_of(path, False, monkeypatch), path
+    assert seen > 10
+
+
+def test_cut_anywhere(tmp_path):
+    rng = random.Random(0)
+    rows = [f"{i},{rng.random()},,{'x' if i % 9 == 0 else rng.random()}" for i in range(400)]
+    rows[200:200] = ["# note", '200,"a\nb",1,2', "step,loss,val_loss,acc"]
+    data = ("step,loss,val_loss,acc\n" + "\n".join(rows) + "\n").encode()
+    whole = tmp_path / "whole.csv"
+    whole.write_bytes(data)
+    wanted = reader.CsvLog(whole).poll(final=True)
+    for _ in range(20):
+        path = tmp_path / "live.csv"
+        path.write_bytes(b"")
+        log, parts = reader.CsvLog(path), {}
+        cuts = sorted(rng.choices(range(len(data)), k=rng.randint(1, 6)))
+        for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True):
+            with open(path, "ab") as file:
+                file.write(data[a:b])
+            for c in log.poll(final=b == len(data)).columns:
+                parts.setdefault((c.name, c.split), []).append((c.step, c.value))
+        found = {k: np.concatenate([v for _, v in held]) for k, held in parts.items()}
+        assert found.keys() == {(c.name, c.split) for c in wanted.columns}
+        for c in wanted.columns:
+            assert np.array_equal(found[c.name, c.split], c.value)
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("metric,step,value\n" + "".join(f"0{i % 2},{i},{i}.5\n" for i in range(40)))
+    columns = reader.CsvLog(path).poll(final=True).columns
+    assert {c.name: len(c.value) for c in columns} == {"00": 20, "01": 20}
+
+
+def test_a_column_of_dates_is_the_time(tmp_path):
+    path = tmp_path / "metrics.csv"
+    rows = "".join(f"{i},0.5,2024-01-02 03:04:{i:02}\n" for i in range(60))
+    path.write_text("step,loss,time\n" + rows)
+    (loss,) = reader.CsvLog(path).poll(final=True).columns
+    assert loss.wall_time.tolist() == [1704164640.0 + i for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(b"1,2\n", 9, 44, b"\0\0"), (b"1\n", -1, 44, b"\0"), (b"", 0, 44, b"")]
+)
+def test_wrong_arguments(arguments):
+    with pytest.raises(ValueError, match="scan takes"):
+        native.scan(*arguments, b"", True)

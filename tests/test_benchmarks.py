@@ -1,0 +1,165 @@
+"""The benchmarks themselves: their table, their logs, and what they take for a success."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import trainlens
+from benchmarks import __main__ as main
+from benchmarks import document
+from benchmarks.alone import title
+from benchmarks.logs import NAMES, curves, write_events, write_jsonl
+from benchmarks.process import run
+from benchmarks.table import Row, markdown, text
+
+
+@pytest.mark.parametrize(
+    ("goal", "theirs", "ours", "unit", "verdict"),
+    [
+        (">= 4x", 4.0, 1.0, "s", "met"),
+        (">= 4x", 3.9, 1.0, "s", "missed"),
+        (">= 4x the SDK", 8.0, 1.0, "s", "met"),
+        ("<= 3 s", math.nan, 3.0, "s", "met"),
+        ("<= 3 s", 9.0, 3.1, "s", "missed"),
+        ("<= 1.0 MB", 5.7, 0.7, "MB", "met"),
+        (">= 4x", math.nan, 1.0, "s", ""),
+        ("<= 3 s", 1.0, math.nan, "s", ""),
+        ("", 1.0, 1.0, "s", ""),
+    ],
+)
+def test_verdict(goal, theirs, ours, unit, verdict):
+    assert Row("work", "peer", theirs, ours, goal, unit=unit).verdict == verdict
+
+
+def test_only_our_own_failure_is_one():
+    nan = math.nan
+    assert main.failed(Row("work", "", nan, nan, note="1 s of CPU; fails: no such option"))
+    assert not main.failed(Row("work", "peer", nan, 1.0, note="fails: the peer"))
+    assert not main.failed(Row("work", "peer", nan, nan, note="not installed"))
+
+
+def test_table():
+    rows = [Row("a", "b", 12.8, 0.064, ">= 150x", "x|y"), Row("c", "", math.nan, math.nan)]
+    lines = text(rows).splitlines()
+    assert lines[1].split() == [
+        "a",
+        "b",
+        "12.8",
+        "s",
+        "0.064",
+        "s",
+        "200x",
+        ">=",
+        "150x",
+        "met",
+        "x|y",
+    ]
+    assert lines[2].split() == ["c", "-", "-", "-", "-"]
+    assert markdown(rows).splitlines()[2].endswith("| 200x | >= 150x | met | x\\|y |")
+
+
+@pytest.mark.parametrize("metrics", [1, 3, 8])
+def test_logs_hold_the_curves(tmp_path, metrics):
+    rows, values = 12_345, curves(12_345, metrics, 7)
+    lines = write_jsonl(tmp_path / "a.jsonl", rows, metrics, seed=7, validate=100)
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [record["step"] for record in records] == list(range(rows))
+    assert sum("eval_loss" in record for record in records) == 124
+    for place, name in enumerate(NAMES[:metrics]):
+        read = [record[name] for record in records]
+        np.testing.assert_allclose(read, values[:, place], rtol=1e-8)
+
+
+def test_event_files_are_whole(tmp_path):
+    """Both readers verify the checksums; TensorBoard's stops at the first that is wrong."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    path = write_events(tmp_path / "events.out.tfevents.1.host", 11_111, 2, seed=3)
+    values = curves(11_111, 2, 3).astype("f4")
+    theirs = accumulator.EventAccumulator(str(path), size_guidance={"scalars": 0}).Reload()
+    (ours,) = trainlens.load(tmp_path)
+    assert not ours.notices
+    for place, name in enumerate(NAMES[:2]):
+        points = theirs.Scalars(name)
+        assert [point.step for point in points] == list(range(11_111))
+        assert [point.value for point in points] == values[:, place].tolist()
+    assert sum(len(series.value) for series in ours.series.values()) == 22_222
+
+
+def test_a_command_that_fails_has_no_time():
+    with pytest.raises(RuntimeError, match="ValueError: no"):
+        run([sys.executable, "-c", "raise ValueError('no')"])
+    with pytest.raises(RuntimeError, match="no message"):
+        run([sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_findings_are_no_failure():
+    took = run([sys.executable, "-c", "print('sick'); raise SystemExit(1)"])
+    assert (took.code, took.output, took.late) == (1, "sick\n", False)
+
+
+def test_a_command_that_takes_too_long_ends():
+    took = run([sys.executable, "-c", "import time; time.sleep(60)"], limit=0.3)
+    assert took.late
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sums over /proc")
+def test_memory_counts_children_and_not_the_caller():
+    held = np.ones(50_000_000)  # 400 MB that must not be seen
+    assert run([sys.executable, "-c", ""]).peak < 100e6 < held.nbytes
+    child = "import sys; a = b'x' * 80_000_000; print(flush=True); sys.stdin.read()"
+    two = f"""
+import subprocess, sys, threading, time
+kept = []
+def start():
+    one = subprocess.Popen([sys.executable, "-c", {child!r}], stdin=-1, stdout=-1)
+    one.stdout.readline()
+    kept.append(one)
+    done.wait()
+done = threading.Event()
+threads = [threading.Thread(target=start) for _ in "ab"]
+[thread.start() for thread in threads]
+while len(kept) < 2:
+    time.sleep(0.01)
+time.sleep(1)
+[one.stdin.close() for one in kept]
+done.set()
+"""
+    assert run([sys.executable, "-c", two]).peak > 160e6
+
+
+@pytest.mark.parametrize("name", main.BENCHMARKS)
+def test_every_benchmark_has_results(name):
+    module = importlib.import_module(f"benchmarks.{name}")
+    assert callable(module.results)
+    assert title(name)
+
+
+def test_arguments(capsys):
+    assert main.options(["startup", "--quick"]).names == ["startup"]
+    for wrong in (["nonsense"], ["--write", "--quick"], ["--write", "startup"]):
+        with pytest.raises(SystemExit):
+            main.options(wrong)
+        assert "error:" in capsys.readouterr().err
+
+
+def test_pages_have_their_markers(tmp_path):
+    found = {"startup": [Row("with", "p", 2.0, 1.0, ">= 2x"), Row("without", "p", 2.0, 1.0)]}
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{document.BEGIN}\nold\n{document.END}\nbelow\n")
+    document.replace(page, document.summary(found))
+    told = page.read_text()
+    assert told.startswith("above\n")
+    assert told.endswith("below\n")
+    assert "old" not in told
+    assert "| with |" in told
+    assert "| without |" not in told
+    assert "| without |" in document.everything(found)
+    page.write_text("no markers")
+    with pytest.raises(ValueError, match="add both"):
+        document.replace(page, "text")

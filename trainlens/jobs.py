@@ -1,0 +1,201 @@
+"""The report of the runs in some paths: what is done here, what elsewhere, what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from trainlens.engine import Engine, helper
+from trainlens.judged import Judged, pointless
+from trainlens.place import LARGE, Place, engine_for
+from trainlens.readers import Survey
+from trainlens.reporting import MANY, Digest
+from trainlens.reporting.runs import ranking_key
+from trainlens.reporting.selection import detailed
+from trainlens.work import Extra, Judging, detail, shorten
+
+T = TypeVar("T")
+
+_RUNS = "runs"
+"""Folder within a report for the pages of single runs."""
+_AT_ONCE = 12
+"""So many runs, together no larger, are held with all their points while a report is made."""
+
+
+class Ticking(Protocol):
+    """Passes results on, of which there will be so many, and shows how far it is."""
+
+    def __call__(self, results: Iterator[T], total: int) -> Iterator[T]:
+        """See above."""
+        ...
+
+
+def silent(results: Iterator[T], total: int) -> Iterator[T]:
+    """Passes results on and shows nothing."""
+    return results
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report that is wanted: the parameters are those of `trainlens.report`.
+
+    Beside them `runs`: how many runs of many get a page of their own at most.
+    """
+
+    folder: Path
+    formats: Sequence[str] = ("html",)
+    title: str = ""
+    command: str = ""
+    plots: bool = True
+    runs: int = 50
+
+
+def report(
+    survey: Survey,
+    page: Page,
+    judge: Judging,
+    *,
+    now: float,
+    place: Place | None = None,
+    ticking: Ticking = silent,
+) -> tuple[list[Judged], list[Path]]:
+    """Read, judge and report the runs of a survey.
+
+    Parameters
+    ----------
+    survey : Survey
+    page : Page
+    judge : Judging
+    now : float
+        Unix seconds.
+    place : Place, optional
+    ticking : callable
+        Shows progress.
+
+    Returns
+    -------
+    judged : list of Judged
+    written : list of Path
+        The page first.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    SourceError, MissingExtra
+        Not one run could be read.
+    """
+    few = len(survey) <= _AT_ONCE and survey.size <= LARGE
+    if few and place in (None, Place(), Place(workers=1)):
+        return _at_once(survey, page, judge, now)
+    with engine_for(survey, place or Place()) as engine:
+        return _one_by_one(survey, page, judge, now, engine, ticking)
+
+
+def _at_once(
+    survey: Survey, page: Page, judge: Judging, now: float
+) -> tuple[list[Judged], list[Path]]:
+    # Importing what draws takes longer than reading a log: it is done beside it.
+    with helper(_ready_to_draw, wanted=page.plots) as beside:
+        from trainlens.render.folder import write_report
+
+        diagnoses = list(survey.each(judge))
+        written = write_report(
+            diagnoses,
+            page.folder,
+            notices=survey.notices,
+            formats=page.formats,
+            plots=page.plots,
+            title=page.title,
+            command=page.command,
+            now=now,
+            helper=beside,
+        )
+    return pointless(diagnoses), written
+
+
+def _ready_to_draw() -> None:
+    from trainlens.plots import ready
+
+    ready()
+
+
+def _one_by_one(
+    survey: Survey,
+    page: Page,
+    judge: Judging,
+    now: float,
+    engine: Engine,
+    ticking: Ticking,
+) -> tuple[list[Judged], list[Path]]:
+    from trainlens.render.folder import make_folder, write_overlays, write_pages
+
+    make_folder(page.folder)
+    few = len(survey) <= _AT_ONCE
+    wanted = _extras(survey, page, sheets=range(len(survey))) if few else {}
+    work = partial(shorten, judge, len(survey), now, wanted)
+    digests = list(ticking(survey.each(work, engine), len(survey)))
+    if not few:
+        wanted = _deserving(survey, page, digests)
+        places = sorted(extra.place for extra in wanted.values())
+        list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
+    written = write_pages(
+        digests,
+        page.folder,
+        notices=survey.notices,
+        formats=page.formats,
+        title=page.title,
+        command=page.command,
+        pages={n: f"{_RUNS}/{e.page.name}" for n, e in wanted.items() if e.page is not None},
+        now=now,
+    )
+    written += _beside(wanted)
+    if page.plots:
+        written += write_overlays(digests, page.folder, engine)
+    return [d.told for d in digests], written
+
+
+def _extras(
+    survey: Survey, page: Page, sheets: Collection[int] = (), pages: Collection[int] = ()
+) -> dict[str, Extra]:
+    """What is wanted of runs at these places."""
+    folder = page.folder / _RUNS
+    return {
+        survey.names[i]: Extra(
+            page.folder if page.plots and i in sheets else None,
+            i,
+            folder / f"run-{i + 1:05d}.html" if i in pages else None,
+        )
+        for i in sorted({*sheets, *pages})
+    }
+
+
+def _deserving(survey: Survey, page: Page, digests: Sequence[Digest]) -> dict[str, Extra]:
+    """The runs of many that get a sheet, or a page of their own."""
+    from trainlens.plots import with_sheet
+    from trainlens.render.folder import make_folder
+
+    place = {name: i for i, name in enumerate(survey.names)}
+    told = [d.told for d in digests]
+    ranks = [
+        (d.steps is not None, max((1 + f.severity.rank for f in d.findings), default=0))
+        for d in told
+    ]
+    chosen = detailed(digests, ranking_key(d.lead for d in digests), page.runs)
+    pages = chosen if len(digests) > MANY and "html" in page.formats else ()
+    if pages:
+        make_folder(page.folder / _RUNS)
+    sheets = {place[told[k].name] for k in with_sheet(ranks)} if page.plots else set()
+    return _extras(survey, page, sheets, {place[told[k].name] for k in pages})
+
+
+def _beside(wanted: Mapping[str, Extra]) -> list[Path]:
+    """The files that runs got; one without a point has no sheet."""
+    from trainlens.plots import sheet_name
+
+    paths = [e.sheet / sheet_name(e.place) for e in wanted.values() if e.sheet is not None]
+    pages = [e.page for e in wanted.values() if e.page is not None]
+    return [path for path in [*paths, *pages] if path.exists()]

@@ -1,0 +1,3 @@
+def scan(
+    data: bytes, start: int, sep: int, as_text: bytes, first: bytes, numeric: bool
+) -> tuple[int, int, bytearray, bytearray, bytearray, bytearray, bytearray, bytearray]: ...

@@ -1,0 +1,3 @@
+def match(
+    text: str, program: bytes, byte: int, at: int
+) -> tuple[int, int, int, bytearray, bytearray]: ...
