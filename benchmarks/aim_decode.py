@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.table import Row
-from trainlens.readers import aim as aim_reader
 from trainlens.readers._aim.codec import context_number, encode_path
+from trainlens.readers._aim.reader import AimReader
 
 METRICS = 10
 
@@ -105,7 +105,7 @@ def _write_points(folder: Path, run: str, places: dict[str, int], points: int) -
 
 def read_trainlens(root: Path, run: str) -> dict[str, Any]:
     """Columns by name, through the reader as `trainlens.load` uses it."""
-    chunk = aim_reader.AimReader(root / ".aim", run).poll(final=True)
+    chunk = AimReader(root / ".aim", run).poll(final=True)
     return {c.name: (c.step, c.value, c.epoch, c.wall_time) for c in chunk.columns}
 
 

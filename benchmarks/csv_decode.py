@@ -6,7 +6,6 @@ of five; why a way has no figure is said.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import math
 import random
@@ -16,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import Row, text
-from trainlens.readers import csv
+from benchmarks.table import Row
+from trainlens.readers._csv.reader import CsvLog
 
 Way = Callable[[Path], Any]
 RNG = random.Random(1)
@@ -78,7 +77,7 @@ KINDS: dict[str, tuple[str, Callable[[int], str]]] = {
 
 def read_trainlens(path: Path) -> Any:
     """Read with the reader of this project."""
-    return csv.CsvLog(path).poll(final=True).columns
+    return CsvLog(path).poll(final=True).columns
 
 
 def read_pandas(path: Path) -> Any:
@@ -162,14 +161,3 @@ def results(quick: bool = False) -> list[Row]:
             best = best_times(WAYS, path, 1 if quick else 5)
             found += rows(f"CSV, {kind}, {size:.0f} MB, CPU time", size, best, list(WAYS)[1:])
     return found
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="small files")
-    print(text(results(parser.parse_args().quick)))
-
-
-if __name__ == "__main__":
-    main()

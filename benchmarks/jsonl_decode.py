@@ -6,7 +6,6 @@ turn, best of three by the clock; why a way has no figure is said.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import math
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import trainlens
-from benchmarks.table import Row, text
+from benchmarks.table import Row
 from trainlens.readers._json import fast
 from trainlens.schema import header_line, record_line
 
@@ -190,14 +189,3 @@ def _rows(work: str, best: dict[str, float | str]) -> list[Row]:
         for name, took in best.items()
         if name != "trainlens"
     ]
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="small files")
-    print(text(results(parser.parse_args().quick)))
-
-
-if __name__ == "__main__":
-    main()

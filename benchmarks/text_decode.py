@@ -7,7 +7,6 @@ nothing of steps, epochs, splits, bars and damage.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import tempfile
@@ -17,8 +16,7 @@ from typing import Any
 
 from benchmarks.csv_decode import Way, best_times, rows
 from benchmarks.table import Row
-from benchmarks.table import text as table
-from trainlens.readers import text
+from trainlens.readers._text.reader import TextLog
 
 RNG = random.Random(1)
 _PAIR = re.compile(r"([\w.]+)['\"]?\s?[=:]\s*([-+]?\d[\d.e+-]*|nan)")
@@ -84,7 +82,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 
 def read_trainlens(path: Path) -> Any:
     """Read with the reader of this project."""
-    return text.TextLog(path).poll(final=True).columns
+    return TextLog(path).poll(final=True).columns
 
 
 def read_loop(path: Path) -> Any:
@@ -127,14 +125,3 @@ def write(path: Path, kind: str, megabytes: float) -> float:
             file.writelines(map(KINDS[kind], range(i, i + 1000)))
             i += 1000
     return path.stat().st_size / 1e6
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="small files")
-    print(table(results(parser.parse_args().quick)))
-
-
-if __name__ == "__main__":
-    main()

@@ -62,6 +62,7 @@ function load(line) {
   line.low = line.l ? new Float32Array(bytes(line.l)) : line.mean;
   line.high = line.h ? new Float32Array(bytes(line.h)) : line.mean;
   line.m = line.l = line.h = null;
+  if (line.w) spread(line);
   line.xs = {};
   return line;
 }

@@ -147,7 +147,7 @@ function listenControls() {
     on("png", () => png(chart));
   }
   byId("save-csv").addEventListener("click", () => save(csv(charts), "charts.csv"));
-  byId("save-json").addEventListener("click", () =>
+  byId("save-json")?.addEventListener("click", () =>
     save(new Blob([byId("findings-json").textContent], { type: "application/json" }), "findings.json"));
 }
 function listenSort(table) {

@@ -138,7 +138,9 @@ def test_json_of_many_runs_is_the_json_of_all_at_once(sweep):
     diagnoses = [diagnose(r) for r in runs]
     text = render.dumps(diagnoses, runs.notices)
     document = render.document(diagnoses, runs.notices)
-    assert text == json.dumps(document, indent=2)
-    assert render.dumps([]) == json.dumps(render.document([]), indent=2)
+    assert json.loads(text) == document
+    assert text.isascii()
+    assert len(text.splitlines()) == len(json.dumps(document, indent=2).splitlines())
+    assert json.loads(render.dumps([])) == render.document([])
     result = CliRunner().invoke(cli.cli, ["diagnose", str(sweep), "--json", "--workers", "2"])
     assert json.loads(result.stdout) == document

@@ -7,7 +7,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"errors", "schema", "words", "chunk", "atomic", "engine", "remote", "cachedir", "splits"},
+    {
+        "errors",
+        "schema",
+        "words",
+        "chunk",
+        "atomic",
+        "engine",
+        "remote",
+        "cachedir",
+        "splits",
+        "compact",
+    },
     {"roles", "run", "stats"},
     {"detect"},
     {"readers", "rules", "compare"},

@@ -250,3 +250,10 @@ def test_a_run_without_the_ranked_quantity_stands_with_its_own():
         ("mpjpe", "val"), ("mpjpe", "val"), ("loss", "train"),
     ]  # fmt: skip
     assert "other" not in held.best
+
+
+def test_what_matters_first_of_many_runs_is_not_one_rule_three_times():
+    held = report(demo.many(300))
+    assert held.many
+    assert len({i.finding.rule for i in held.top}) == 3
+    assert [i.number for i in held.top] == sorted(i.number for i in held.top)

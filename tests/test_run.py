@@ -34,6 +34,15 @@ def test_attempts(steps, labels):
     assert attempt_labels(np.array(steps, np.int64)).tolist() == labels
 
 
+@given(st.lists(st.integers(-5, 30), min_size=1, max_size=12))
+def test_the_quick_way_of_ascending_steps_says_the_same(steps):
+    series = run(column("loss", steps))["loss"]
+    assert series.ascends == (sorted(set(steps)) == steps)
+    assert series.span == (min(steps), max(steps))
+    assert series.attempt.tolist() == attempt_labels(series.step).tolist()
+    assert series.attempts == series.attempt[-1] + 1
+
+
 def test_a_resume_replaces_what_it_overlaps():
     series = run(column("loss", [1, 2, 3, 4, 3, 4, 5], [1, 2, 3, 4, 30, 40, 50]))["loss"]
     assert series.attempts == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +55,8 @@ def produce(path: str | os.PathLike[str], make: Callable[[str], object]) -> Path
     """
     target = Path(path)
     try:
+        import tempfile  # some milliseconds that most commands do not need
+
         descriptor, name = tempfile.mkstemp(prefix=".trainlens-", dir=target.parent)
         os.close(descriptor)
         try:

@@ -14,7 +14,7 @@ from trainlens.place import LARGE, Place, engine_for
 from trainlens.readers import Survey
 from trainlens.reporting import MANY, Digest
 from trainlens.reporting.runs import ranking_key
-from trainlens.reporting.selection import detailed
+from trainlens.reporting.selection import detailed, drawn
 from trainlens.work import Extra, Judging, detail, shorten
 
 T = TypeVar("T")
@@ -154,7 +154,8 @@ def _one_by_one(
     )
     written += _beside(wanted)
     if page.plots:
-        written += write_overlays(digests, page.folder, engine)
+        shown = drawn(digests, ranking_key(d.lead for d in digests))
+        written += write_overlays([digests[i] for i in shown], page.folder, engine)
     return [d.told for d in digests], written
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trainlens import verdict, words
+from trainlens.compact import Compact
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, gravity
 from trainlens.run import Notice
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, slots=True)
+class Judged(Compact):
     """A run as every output speaks of it, without its points.
 
     Parameters

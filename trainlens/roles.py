@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from trainlens.compact import Compact
 from trainlens.splits import SPLITS, parse_name
 
 __all__ = ["ROLES", "SPLITS", "Role", "normalise", "parse_name", "role_of"]
 
 
-@dataclass(frozen=True)
-class Role:
+@dataclass(frozen=True, slots=True)
+class Role(Compact):
     """Meaning of a metric.
 
     Parameters

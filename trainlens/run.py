@@ -103,14 +103,28 @@ class Series:
         return self.logged_unit or self.role.unit
 
     @cached_property
+    def ascends(self) -> bool:
+        """Whether every step is above the one before."""
+        return bool((self.step[1:] > self.step[:-1]).all())
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """Lowest and highest step; of a series with points."""
+        if self.ascends:
+            return int(self.step[0]), int(self.step[-1])
+        return int(self.step.min()), int(self.step.max())
+
+    @cached_property
     def attempt(self) -> Ints:
         """Attempt of each point, shape (n,), starting at 0."""
-        return attempt_labels(self.step)
+        return np.zeros(len(self), np.int64) if self.ascends else attempt_labels(self.step)
 
     @cached_property
     def attempts(self) -> int:
         """How many times this series was started."""
-        return int(self.attempt[-1]) + 1 if len(self) else 0
+        if self.ascends:
+            return min(len(self), 1)
+        return int(self.attempt[-1]) + 1
 
     @cached_property
     def effective(self) -> Series:
@@ -119,7 +133,7 @@ class Series:
         A later attempt replaces everything at and after its first step; within an attempt the
         last value of a step counts. Returns self where there is nothing to replace.
         """
-        if len(self) < 2 or bool(np.all(self.step[1:] > self.step[:-1])):
+        if self.ascends:
             return self
         starts = np.flatnonzero(np.diff(self.attempt, prepend=-1))
         first = np.minimum.reduceat(self.step, starts)
@@ -217,7 +231,7 @@ class Run:
         held = self.training_series
         if not held:
             return None
-        return min(int(s.step.min()) for s in held), max(int(s.step.max()) for s in held)
+        return min(s.span[0] for s in held), max(s.span[1] for s in held)
 
     @cached_property
     def attempts(self) -> int:
@@ -227,11 +241,7 @@ class Run:
     @cached_property
     def wall_times(self) -> tuple[float, float] | None:
         """First and last Unix time of any point, None where the log has no times."""
-        spans = [
-            (float(np.nanmin(s.wall_time)), float(np.nanmax(s.wall_time)))
-            for s in self.series.values()
-            if len(s) and not np.isnan(s.wall_time).all()
-        ]
+        spans = [span for s in self.series.values() if (span := _extremes(s.wall_time))]
         return (min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
 
     def with_role(self, role: str, split: str | None = None) -> tuple[Series, ...]:
@@ -297,6 +307,17 @@ class Run:
             for (metric, split), s in self.series.items()
         }
         return pd.DataFrame(columns).rename_axis("step")
+
+
+def _extremes(value: Floats) -> tuple[float, float] | None:
+    """Smallest and largest of the known values, None without any."""
+    if not len(value):
+        return None
+    low, high = float(value.min()), float(value.max())
+    if low != low:  # one of them is unknown
+        known = value[~np.isnan(value)]
+        return (float(known.min()), float(known.max())) if len(known) else None
+    return low, high
 
 
 def _key_for(column: Column, owner: Mapping[Key, str]) -> Key:

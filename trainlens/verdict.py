@@ -11,7 +11,7 @@ from trainlens import words
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Run, Series
-from trainlens.stats.noise import second_difference_noise
+from trainlens.stats.noise import median, second_difference_noise
 
 # Of equally grave and sure findings, the one that decides what to do next speaks first.
 _NAME_LENGTH = 60
@@ -80,15 +80,15 @@ def _trend(run: Run) -> tuple[str, bool]:
         return "No loss and no measure of quality is in this log.", False
     name = capitalised(spoken(series))
     held = series.finite
-    late = held.step >= held.step[0] + 0.75 * (held.step[-1] - held.step[0])
-    value = held.value[late]
+    late = held.step[0] + 0.75 * (held.step[-1] - held.step[0])
+    value = held.value[held.step.searchsorted(late) :]
     if len(value) < 6:
         value = held.value[-6:]
     if len(value) < 6:
         few = words.plural(len(value), "finite point")
         return f"{name} has {few}: too few to see a trend.", False
     third = len(value) // 3
-    before, after = float(np.median(value[:third])), float(np.median(value[-third:]))
+    before, after = median(value[:third]), median(value[-third:])
     # The noise of values near the largest float overflows to infinity: no move can be told.
     with np.errstate(over="ignore", invalid="ignore"):
         change = after - before

@@ -1,6 +1,6 @@
 import pytest
 
-from trainlens.readers import all_readers
+from trainlens.readers import _read, all_readers
 from trainlens.readers._cache import cached, identity, recall
 from trainlens.readers._cache.store import FOLDER
 
@@ -11,7 +11,7 @@ def kept(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("TRAINLENS_CACHE", str(folder))
     monkeypatch.delenv("TRAINLENS_CACHE_SIZE", raising=False)
-    monkeypatch.setattr(recall, "WORTH", 0)
+    monkeypatch.setattr(_read, "WORTH", 0)
     monkeypatch.setattr(recall, "_LITTLE", 10**9)
     monkeypatch.setattr(identity, "UNSETTLED_NS", 0)
     return folder / FOLDER

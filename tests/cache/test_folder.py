@@ -9,7 +9,7 @@ import pytest
 import trainlens.readers._cache.code as code
 from tests.cache.conftest import cold, warm
 from trainlens.cachedir import cache_folder, cache_size
-from trainlens.readers._cache import recall
+from trainlens.readers import _read
 from trainlens.readers._cache.store import _shelf, shelf
 from trainlens.readers.base import Source
 
@@ -60,9 +60,13 @@ def test_off_writes_nothing(kept, tmp_path, monkeypatch):
 
 
 def test_a_small_log_is_not_kept(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(recall, "WORTH", 1 << 20)
-    warm(a_log(tmp_path / "run.jsonl"))
-    assert list(kept.iterdir()) == []
+    source = a_log(tmp_path / "run.jsonl")
+    monkeypatch.setattr(_read, "WORTH", source.path.stat().st_size + 1)
+    _read.open_source(source, cache=True).poll(final=True)
+    assert not kept.exists() or list(kept.iterdir()) == []
+    monkeypatch.setattr(_read, "WORTH", source.path.stat().st_size)
+    _read.open_source(source, cache=True).poll(final=True)
+    assert list(kept.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_no_cache(kept, tmp_path, monkeypatch):

@@ -60,6 +60,19 @@ def test_chunks_change_nothing(name, seed, n, pieces):
     assert events(DETECTORS[name], step, value, cuts) == whole
 
 
+@settings(max_examples=40)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 300), pieces=st.integers(0, 40))
+def test_jumps_judged_before_are_those_found_in_chunks(seed, n, pieces):
+    step, value = sick_series(seed, n)
+    good = np.isfinite(value) & (value > 0)
+    step, value = step[good], value[good]
+    y, places = np.log(value), np.arange(len(value))
+    whole = JumpDetector(noise=0.05)
+    found = whole.find(step, value, places, y, *whole.judge(y)) + whole.finish()
+    cuts = np.sort(np.random.default_rng(seed).integers(0, len(value) + 1, pieces))
+    assert events(lambda: JumpDetector(noise=0.05), step, value, cuts) == repr(found)
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_one_point_at_a_time(name):
     step, value = sick_series(1, 700)
@@ -72,7 +85,8 @@ def test_long_series_cross_every_boundary(seed):
     step, value = sick_series(seed, 9000)
     for make in (SpikeDetector, DivergenceDetector):
         whole = events(make, step, value, [])
-        assert events(make, step, value, [1023, 1024, 1025, 4095, 5000, 8999]) == whole
+        cuts = [1023, 1024, 1025, 2047, 2048, 2050, 4095, 5000, 8999]
+        assert events(make, step, value, cuts) == whole
 
 
 @pytest.mark.parametrize("name", DETECTORS)

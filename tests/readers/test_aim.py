@@ -16,8 +16,10 @@ import pytest
 
 from trainlens.errors import MissingExtra
 from trainlens.readers import aim
+from trainlens.readers._aim import reader as aim_reader
 from trainlens.readers._aim import series as aim_series
 from trainlens.readers._aim import store as aim_store
+from trainlens.readers._aim.reader import AimReader
 from trainlens.roles import SPLITS
 from trainlens.run import Run
 
@@ -123,7 +125,7 @@ def oracle(repo, tmp_path_factory):
 
 
 def read(folder, run, **options):
-    return aim.AimReader(folder, run, **options).poll(final=True)
+    return AimReader(folder, run, **options).poll(final=True)
 
 
 def plain(name, split):
@@ -317,7 +319,7 @@ def test_a_live_run_gives_each_point_once(tmp_path):
     command, options = aim_process(LIVE, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, **options) as writer:
         run = writer.stdout.readline().strip()
-        reader = aim.AimReader(tmp_path / ".aim", run)
+        reader = AimReader(tmp_path / ".aim", run)
         kept = Run("live", "", "aim")
         sizes = []
         for count in (0, 40, 1, 900, 0):
@@ -353,13 +355,13 @@ def test_a_growing_log_is_followed_without_opening_the_store(tmp_path, monkeypat
             print(count, file=writer.stdin, flush=True)
             writer.stdout.readline()
 
-        reader = aim.AimReader(tmp_path / ".aim", run)
+        reader = AimReader(tmp_path / ".aim", run)
         grow(5)
         steps = [c.step.tolist() for c in reader.poll().columns]
         opened = []
-        original = aim.open_store
+        original = aim_reader.open_store
         monkeypatch.setattr(
-            aim, "open_store", lambda *a, **k: (opened.append(a), original(*a, **k))[1]
+            aim_reader, "open_store", lambda *a, **k: (opened.append(a), original(*a, **k))[1]
         )
         for count in (1, 60, 3):
             grow(count)

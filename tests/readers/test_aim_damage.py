@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from trainlens.readers import aim
+from trainlens.readers._aim.reader import AimReader
 
 pytest.importorskip("aimrocks", reason="the aim extra is not installed")
 if importlib.util.find_spec("aim") is None:
@@ -58,7 +59,7 @@ def copy(written, tmp_path):
 
 def read(folder, run):
     """Points as {metric: {step: value}}, and notices."""
-    chunk = aim.AimReader(folder, run).poll(final=True)
+    chunk = AimReader(folder, run).poll(final=True)
     points = {}
     for column in chunk.columns:
         name = points.setdefault(column.name, {})
@@ -219,7 +220,7 @@ def test_a_cut_record_waits_while_the_run_lives(written, copy):
     log = next(p for p in store(copy, "seqs", run).glob("*.log") if p.stat().st_size)
     whole = log.read_bytes()
     log.write_bytes(whole[:-100])
-    reader = aim.AimReader(copy, run)
+    reader = AimReader(copy, run)
     first = reader.poll()
     assert first.notices == ()
     assert sum(len(c.step) for c in first.columns) == 899

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from trainlens.readers import csv as reader
 from trainlens.readers._csv import block
+from trainlens.readers._csv import reader as decoder
 from trainlens.readers.base import Source
 
 WIDE = (
@@ -87,7 +88,7 @@ def test_live_is_cold_at_every_cut(tmp_path, text, key):
 
 def test_clean_blocks_and_rows_give_the_same(tmp_path, monkeypatch):
     # Without a compiler pandas reads what is clean.
-    monkeypatch.setattr(reader, "COMPILED", False)
+    monkeypatch.setattr(decoder, "COMPILED", False)
     rng = np.random.default_rng(0)
     cells = [
         repr(float(v))
@@ -100,7 +101,7 @@ def test_clean_blocks_and_rows_give_the_same(tmp_path, monkeypatch):
     path.write_text("step,loss,acc,lr\n" + "\n".join(rows) + "\n")
     found = []
     for fast in (True, False):
-        monkeypatch.setattr(reader, "worth", lambda size, fast=fast: fast)
+        monkeypatch.setattr(decoder, "worth", lambda size, fast=fast: fast)
         used = []
         monkeypatch.setattr(
             "trainlens.readers._csv.rows.clean_columns",

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainlens.readers import csv as reader
+from trainlens.readers._csv import reader as decoder
+from trainlens.readers._csv.reader import CsvLog
 
 native = pytest.importorskip("trainlens.readers._csv._native")
 
@@ -50,7 +52,7 @@ LINES = [
 
 def columns_of(path, compiled, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(reader, "COMPILED", compiled)
+        patch.setattr(decoder, "COMPILED", compiled)
         found = {}
         for source in reader.find(path)[:3]:
             chunk = reader.open_source(source).poll(final=True)
@@ -100,11 +102,11 @@ def test_cut_anywhere(tmp_path):
     data = ("step,loss,val_loss,acc\n" + "\n".join(rows) + "\n").encode()
     whole = tmp_path / "whole.csv"
     whole.write_bytes(data)
-    wanted = reader.CsvLog(whole).poll(final=True)
+    wanted = CsvLog(whole).poll(final=True)
     for _ in range(20):
         path = tmp_path / "live.csv"
         path.write_bytes(b"")
-        log, parts = reader.CsvLog(path), {}
+        log, parts = CsvLog(path), {}
         cuts = sorted(rng.choices(range(len(data)), k=rng.randint(1, 6)))
         for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True):
             with open(path, "ab") as file:
@@ -120,7 +122,7 @@ def test_cut_anywhere(tmp_path):
 def test_names_that_look_like_numbers_stay_names(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("metric,step,value\n" + "".join(f"0{i % 2},{i},{i}.5\n" for i in range(40)))
-    columns = reader.CsvLog(path).poll(final=True).columns
+    columns = CsvLog(path).poll(final=True).columns
     assert {c.name: len(c.value) for c in columns} == {"00": 20, "01": 20}
 
 
@@ -128,7 +130,7 @@ def test_a_column_of_dates_is_the_time(tmp_path):
     path = tmp_path / "metrics.csv"
     rows = "".join(f"{i},0.5,2024-01-02 03:04:{i:02}\n" for i in range(60))
     path.write_text("step,loss,time\n" + rows)
-    (loss,) = reader.CsvLog(path).poll(final=True).columns
+    (loss,) = CsvLog(path).poll(final=True).columns
     assert loss.wall_time.tolist() == [1704164640.0 + i for i in range(60)]
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from trainlens.chunk import Chunk
 from trainlens.readers import jsonl
-from trainlens.readers.base import Source
+from trainlens.readers._json.reader import JsonLines
+from trainlens.readers.base import HEAD, Source
 from trainlens.run import Run
 
 Points = dict[tuple[str, str], list[tuple[object, ...]]]
@@ -99,7 +100,7 @@ def test_mmengine_live_is_cold(tmp_path: Path, seed: int) -> None:
     cold.write_bytes(data)
     path = tmp_path / "live.json"
     path.write_bytes(b"")
-    reader, chunks = jsonl.JsonLines(path), []
+    reader, chunks = JsonLines(path), []
     at = 0
     while at < len(data):
         n = rng.randrange(1, 400)
@@ -108,7 +109,7 @@ def test_mmengine_live_is_cold(tmp_path: Path, seed: int) -> None:
         at += n
         chunks.append(reader.poll())
     chunks.append(reader.poll(final=True))
-    assert gather(chunks) == gather([jsonl.JsonLines(cold).poll(final=True)])
+    assert gather(chunks) == gather([JsonLines(cold).poll(final=True)])
 
 
 PRINTED = (
@@ -267,7 +268,7 @@ def test_other_objects_are_not_claimed(tmp_path: Path, name: str, document: obje
 def test_a_long_history_is_claimed_by_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     path.write_text(json.dumps({"loss": [1 / (i + 1) for i in range(9000)]}))
-    assert path.stat().st_size > 2 * jsonl.HEAD
+    assert path.stat().st_size > 2 * HEAD
     assert jsonl.sniff(path) == 0.75
 
 

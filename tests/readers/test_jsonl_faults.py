@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from trainlens.chunk import Chunk
 from trainlens.readers import _lines, jsonl
+from trainlens.readers._json.reader import JsonLines
 from trainlens.readers.base import Source
 from trainlens.schema import header_line, record_line
 
@@ -35,7 +36,7 @@ def gather(chunks: Iterable[Chunk]) -> Points:
 
 
 def once(path: Path) -> Chunk:
-    return jsonl.JsonLines(path).poll(final=True)
+    return JsonLines(path).poll(final=True)
 
 
 def records(n: int) -> list[bytes]:
@@ -71,7 +72,7 @@ def test_any_growth_gives_what_one_look_gives(
     whole, growing = tmp_path / "whole.jsonl", tmp_path / "growing.jsonl"
     whole.write_bytes(data)
     growing.write_bytes(b"")
-    reader, chunks = jsonl.JsonLines(growing), []
+    reader, chunks = JsonLines(growing), []
     at = [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
     for begin, end in pairwise(at):
         with open(growing, "ab") as file:
@@ -125,7 +126,7 @@ def test_an_unfinished_record_waits(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     one, two = records(2)
     path.write_bytes(one + two[:30])
-    reader = jsonl.JsonLines(path)
+    reader = JsonLines(path)
     first = reader.poll()
     assert ([p[0] for p in gather([first])["loss", None, "loss"]], first.notices) == ([0], ())
     assert reader.poll().columns == ()
@@ -210,7 +211,7 @@ def test_inner_objects_of_a_torn_record_are_no_records(tmp_path: Path) -> None:
 def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     path, other = tmp_path / "log.jsonl", tmp_path / "other"
     path.write_bytes(b"".join(records(5)))
-    reader = jsonl.JsonLines(path)
+    reader = JsonLines(path)
     reader.poll()
     other.write_bytes(b'{"step": 0, "loss": 7.5}\n' * 40)
     os.replace(other, path)
@@ -223,7 +224,7 @@ def test_a_truncated_file_is_read_anew_and_a_moved_one_is_not(tmp_path: Path) ->
     path = tmp_path / "log.jsonl"
     lines = records(6)
     path.write_bytes(b"".join(lines[:4]))
-    reader = jsonl.JsonLines(path)
+    reader = JsonLines(path)
     reader.poll()
     copy = tmp_path / "copy"
     copy.write_bytes(b"".join(lines[:5]))

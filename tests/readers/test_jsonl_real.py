@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from trainlens.readers import jsonl
+from trainlens.readers._json.reader import JsonLines
 from trainlens.run import Run
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real_logs"
@@ -45,7 +46,7 @@ def loop(path: Path) -> tuple[int, dict[str, list[tuple[int, float]]]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_the_points_of_a_plain_loop(path: Path) -> None:
     assert jsonl.sniff(path) == 0.9
-    chunk = jsonl.JsonLines(path).poll(final=True)
+    chunk = JsonLines(path).poll(final=True)
     found: dict[str, list[tuple[int, float]]] = {}
     for c in chunk.columns:
         found.setdefault(c.name, []).extend(zip(c.step.tolist(), c.value.tolist(), strict=True))
@@ -65,14 +66,14 @@ def test_as_many_records_as_the_index_says(folder: str, records: int) -> None:
     files = [p for p in FILES if p.is_relative_to(REAL / folder)]
     total = 0
     for path in files:
-        reader = jsonl.JsonLines(path)
+        reader = JsonLines(path)
         reader.poll(final=True)
         total += reader.records
     assert total == records == sum(loop(path)[0] for path in files)
 
 
 def run(path: Path) -> Run:
-    return Run("x", str(path), "jsonl").extend(jsonl.JsonLines(path).poll(final=True))
+    return Run("x", str(path), "jsonl").extend(JsonLines(path).poll(final=True))
 
 
 def test_five_runs_in_one_file_are_five_attempts() -> None:
@@ -102,7 +103,7 @@ def test_evaluations_lie_where_their_epoch_ended() -> None:
 def test_a_reporting_array() -> None:
     path = next(iter(sorted(REAL.glob("chainer/*/result/log"))))
     rows: list[dict[str, Any]] = json.loads(path.read_text())
-    found = {c.name: c for c in jsonl.JsonLines(path).poll(final=True).columns}
+    found = {c.name: c for c in JsonLines(path).poll(final=True).columns}
     assert found["main/loss"].step.tolist() == [row["iteration"] for row in rows]
     assert found["main/loss"].value.tolist() == [row["main/loss"] for row in rows]
     assert len(found["validation/main/loss"].value) == 3

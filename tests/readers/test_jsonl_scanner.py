@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from trainlens.chunk import Chunk
 from trainlens.readers import jsonl
 from trainlens.readers._json import fast
+from trainlens.readers._json.reader import JsonLines
 from trainlens.schema import header_line, record_line
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real_logs"
@@ -68,13 +69,13 @@ def _bits(array: Any) -> bytes:
     ).tobytes()
 
 
-def both(path: Path) -> tuple[Any, Any, jsonl.JsonLines]:
+def both(path: Path) -> tuple[Any, Any, JsonLines]:
     """What the scanner and what Python alone make of a file, and the reader with the scanner."""
-    scanned = jsonl.JsonLines(path)
+    scanned = JsonLines(path)
     found = seen(scanned.poll(final=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "COMPILED", False)
-        expected = seen(jsonl.JsonLines(path).poll(final=True))
+        expected = seen(JsonLines(path).poll(final=True))
     return found, expected, scanned
 
 
@@ -218,7 +219,7 @@ def test_whole_numbers_of_counters_are_never_rounded(tmp_path: Path) -> None:
     path.write_text("".join(f'{{"Step": {s}, "loss": {s}}}\n' for s in steps))
     found, expected, _ = both(path)
     assert found == expected
-    (column,) = jsonl.JsonLines(path).poll(final=True).columns
+    (column,) = JsonLines(path).poll(final=True).columns
     assert column.step.tolist() == steps
 
 
@@ -324,10 +325,10 @@ def test_equal_on_any_log(tmp_path: Path, data: bytes) -> None:
 def test_equal_however_the_log_grows(tmp_path: Path, data: bytes, cuts: list[float]) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"")
-    readers = [jsonl.JsonLines(path)]
+    readers = [JsonLines(path)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "COMPILED", False)
-        readers.append(jsonl.JsonLines(path))
+        readers.append(JsonLines(path))
     for cut in [*sorted(cuts), 1.0]:
         path.write_bytes(data[: int(cut * len(data))])
         found, expected = [seen(reader.poll(final=cut == 1.0)) for reader in readers]

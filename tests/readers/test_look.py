@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -55,6 +56,41 @@ def test_a_look_is_what_the_path_holds(tmp_path):
         assert begin == data[: min(size, HEAD // 2)]
         assert end == data[max(len(begin), size - HEAD // 2) : size]
     assert (look.is_file, look.is_dir, look.name, look.suffix) == (True, False, "a.log", ".log")
+
+
+DECODERS = """
+import json, sys
+import trainlens.readers
+for path in sys.argv[2:]:
+    trainlens.readers.discover(path)
+if sys.argv[1] == "load":
+    trainlens.readers.load(*sys.argv[2:])
+own = [name.split(".") for name in sys.modules if name.startswith("trainlens.readers._")]
+print(json.dumps(sorted({name[2] for name in own if len(name) > 3})))
+"""
+
+
+def decoders_for(*arguments):
+    """Sub-packages of readers with any module that was imported."""
+    command = [sys.executable, "-c", DECODERS, *map(str, arguments)]
+    return set(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+
+
+@pytest.mark.parametrize("command", ["discover", "load"])
+def test_a_log_of_json_needs_no_decoder_of_another_format(tmp_path, command):
+    path = tmp_path / "run.jsonl"
+    path.write_text(RECORDS)
+    assert decoders_for(command, path) == {"_json"}
+    assert decoders_for(command, tmp_path) == {"_json"}
+
+
+def test_each_format_brings_only_its_own(tmp_path):
+    table, text = tmp_path / "metrics.csv", tmp_path / "train.log"
+    table.write_text("step,loss\n" + "".join(f"{i},{1 / (i + 1)}\n" for i in range(50)))
+    text.write_text("".join(f"step {i} loss: {1 / (i + 1):.4f}\n" for i in range(50)))
+    assert decoders_for("discover", table) == {"_csv"}
+    # Any text may be a table until it has been looked at.
+    assert decoders_for("discover", text) == {"_csv", "_text"}
 
 
 def test_a_look_at_nothing_and_at_a_folder(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainlens.chunk import Column
-from trainlens.readers import jsonl
+from trainlens.readers._json.reader import JsonLines
 from trainlens.readers._meaning import Sentinels, is_bounded
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real_logs"
@@ -96,7 +96,7 @@ def test_any_cut_leaves_the_same_points(values: list[float], cuts: list[int]) ->
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real logs are not here")
 def test_sizes_that_do_not_occur() -> None:
     (path,) = REAL.glob("mmengine/*/2*/vis_data/scalars.json")
-    chunk = jsonl.JsonLines(path).poll(final=True)
+    chunk = JsonLines(path).poll(final=True)
     kept, notices = Sentinels(path.name).clean(chunk.columns, final=True)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     gone = {k for row in rows for k, v in row.items() if v == -1}

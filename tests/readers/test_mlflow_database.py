@@ -18,6 +18,7 @@ from trainlens.chunk import Chunk
 from trainlens.errors import NotFound
 from trainlens.readers import discover, mlflow
 from trainlens.readers._mlflow import snapshot
+from trainlens.readers._mlflow.database import DatabaseRun
 
 START = 1_628_697_792_090
 LARGEST = 1.7976931348623157e308
@@ -257,12 +258,12 @@ def test_a_database_without_runs_and_one_that_is_gone(tmp_path: Path) -> None:
     create(path, 0).close()
     (chunk,) = read(path)
     assert [n.kind for n in chunk.notices] == ["empty"]
-    reader = mlflow.DatabaseRun(path, "")
+    reader = DatabaseRun(path, "")
     reader.poll()
     path.unlink()
     assert [n.kind for n in reader.poll().notices] == ["unreadable"]
     with pytest.raises(NotFound, match="does not exist"):
-        mlflow.DatabaseRun(path, "a").poll()
+        DatabaseRun(path, "a").poll()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 from trainlens.chunk import Chunk
 from trainlens.errors import NotFound
 from trainlens.readers import discover, mlflow
+from trainlens.readers._mlflow.file_store import FileRun
 from trainlens.run import Run
 
 REAL = Path(__file__).parents[3] / "shared" / "real_logs" / "mlflow"
@@ -228,7 +229,7 @@ def test_runs_are_told_by_content(tmp_path: Path) -> None:
     assert mlflow.sniff(torn) == 0.9
     assert mlflow.sniff(tmp_path) == 0
     with pytest.raises(NotFound, match="does not exist"):
-        mlflow.FileRun(tmp_path / "gone").poll()
+        FileRun(tmp_path / "gone").poll()
 
 
 def test_the_search_gives_a_run_its_files_and_searches_its_artifacts(tmp_path: Path) -> None:

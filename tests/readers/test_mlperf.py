@@ -13,6 +13,7 @@ import pytest
 
 from trainlens.chunk import Chunk, Column
 from trainlens.readers import mlperf
+from trainlens.readers._mlperf.reader import MLPerfLog
 from trainlens.run import Run
 
 # Written apart, so that this file itself holds no line of such a log.
@@ -317,7 +318,7 @@ def test_no_other_file_is_claimed(real_logs: Path) -> None:
 def test_the_record_counts_of_the_index(real_logs: Path) -> None:
     counts = {"v0.5": 0, "v3.0": 0}
     for path in (real_logs / "mlperf_mllog").rglob("*.txt"):
-        reader = mlperf.MLPerfLog(path)
+        reader = MLPerfLog(path)
         chunk = reader.poll(final=True)
         assert not {"corrupt", "torn-tail"} & set(kinds(chunk)), path
         counts["v0.5" if "results_v0.5" in str(path) else "v3.0"] += reader.records
@@ -351,7 +352,7 @@ def test_every_evaluation_of_the_real_logs(real_logs: Path) -> None:
     for path in sorted((real_logs / "mlperf_mllog").rglob("*.txt")):
         found = {
             c.name: list(zip(c.epoch.tolist(), c.value.tolist(), strict=True))
-            for c in mlperf.MLPerfLog(path).poll(final=True).columns
+            for c in MLPerfLog(path).poll(final=True).columns
             if c.name.startswith("eval_accuracy")
         }
         expected = evaluations(path)
@@ -364,7 +365,7 @@ def test_what_the_index_says_of_the_real_logs(real_logs: Path) -> None:
     base = real_logs / "mlperf_mllog" / "mlcommons__training_results_v3.0" / "NVIDIA" / "results"
 
     def one(name: str) -> tuple[dict[str, Column], Chunk]:
-        chunk = mlperf.MLPerfLog(base / name).poll(final=True)
+        chunk = MLPerfLog(base / name).poll(final=True)
         return columns(chunk), chunk
 
     found, chunk = one("dgxh100_n64_ngc23.04_mxnet/resnet/result_1.txt")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from trainlens.chunk import Chunk
 from trainlens.readers import mlperf
+from trainlens.readers._mlperf.reader import MLPerfLog
 
 NEW = ":::" + "MLLOG "
 OLD = ":::" + "MLPv0.5.0 "
@@ -34,7 +35,7 @@ def gather(chunks: Iterable[Chunk]) -> Points:
 
 
 def once(path: Path) -> Chunk:
-    return mlperf.MLPerfLog(path).poll(final=True)
+    return MLPerfLog(path).poll(final=True)
 
 
 def new_line(i: int) -> bytes:
@@ -67,7 +68,7 @@ def test_growing_real_logs_give_what_one_look_gives(tmp_path: Path, real_logs: P
             continue
         growing = tmp_path / "growing.txt"
         growing.write_bytes(b"")
-        reader, chunks = mlperf.MLPerfLog(growing), []
+        reader, chunks = MLPerfLog(growing), []
         cuts = sorted(rng.randrange(len(data)) for _ in range(12))
         for begin, end in pairwise([0, *cuts, len(data)]):
             with open(growing, "ab") as file:
@@ -120,7 +121,7 @@ def test_any_growth_gives_what_one_look_gives(
     whole, growing = tmp_path / "whole.txt", tmp_path / "growing.txt"
     whole.write_bytes(data)
     growing.write_bytes(b"")
-    reader, chunks = mlperf.MLPerfLog(growing), []
+    reader, chunks = MLPerfLog(growing), []
     for begin, end in pairwise([0, *sorted(min(c, len(data)) for c in cuts), len(data)]):
         with open(growing, "ab") as file:
             file.write(data[begin:end])
@@ -153,7 +154,7 @@ def test_every_cut_of_the_last_ten_records(tmp_path: Path, line) -> None:
 def test_a_bare_value_without_a_line_break_is_not_trusted(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(old_line(1) + (OLD + "ncf 1541720384.5 (ncf.py:49) eval_loss: 0.12").encode())
-    reader = mlperf.MLPerfLog(path)
+    reader = MLPerfLog(path)
     assert seen([reader.poll()]) == [1.5]
     chunk = reader.poll(final=True)
     assert seen([chunk]) == []
@@ -163,7 +164,7 @@ def test_a_bare_value_without_a_line_break_is_not_trusted(tmp_path: Path) -> Non
 def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(b"".join(map(new_line, range(5))))
-    reader = mlperf.MLPerfLog(path)
+    reader = MLPerfLog(path)
     assert len(seen([reader.poll()])) == 5
     path.write_bytes(new_line(9))
     chunk = reader.poll()
@@ -239,7 +240,7 @@ def test_hostile_files_are_read_to_their_end(tmp_path: Path, name: str) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(data)
     assert mlperf.sniff(path) in (0.0, 0.98)
-    reader = mlperf.MLPerfLog(path)
+    reader = MLPerfLog(path)
     chunks = [reader.poll(), reader.poll(final=True)]
     assert sum(len(v) for v in gather(chunks).values()) <= data.count(b"\n") + 1
     assert sum(len(c.notices) for c in chunks) < 210

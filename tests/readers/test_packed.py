@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import trainlens
 from trainlens.errors import MissingExtra, NotALog
-from trainlens.readers import _packed, open_source
-from trainlens.readers._packed import Unfolded, content_name, wrapping
+from trainlens.readers import _packed, _wrapping, open_source
+from trainlens.readers._packed import Unfolded
+from trainlens.readers._wrapping import content_name, wrapping
 from trainlens.readers.base import Source
 
 ROWS = b"".join(b'{"step": %d, "loss": %f, "lr": 1e-4}\n' % (i, 3 / (i + 1)) for i in range(5000))
@@ -184,7 +185,7 @@ def test_the_copy_lies_elsewhere_and_is_removed(tmp_path):
 def test_zstd_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl.zst"
     path.write_bytes(PACKERS["zst"](ROWS))
-    monkeypatch.setattr(_packed, "has_zstd", lambda: False)
+    monkeypatch.setattr(_wrapping, "has_zstd", lambda: False)
     with pytest.raises(MissingExtra, match=r"trainlens\[zstd\]"):
         trainlens.load(path)
 
@@ -204,7 +205,7 @@ def test_content_name(tmp_path, name, content):
     assert content_name(tmp_path / name) == content
 
 
-@given(st.binary(max_size=400), st.sampled_from([m for m, _ in _packed._MARKS]))
+@given(st.binary(max_size=400), st.sampled_from([m for m, _ in _wrapping._MARKS]))
 def test_any_bytes_behind_a_mark_unfold_or_are_damaged(tmp_path_factory, data, mark):
     path = tmp_path_factory.getbasetemp() / "odd"
     path.write_bytes(mark + data)

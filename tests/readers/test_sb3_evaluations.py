@@ -17,6 +17,7 @@ import pytest
 import trainlens
 from trainlens.chunk import Chunk
 from trainlens.readers import sb3_evaluations
+from trainlens.readers._sb3.reader import Evaluations
 from trainlens.run import Run
 
 
@@ -150,7 +151,7 @@ def test_a_growing_file_gives_each_evaluation_once(tmp_path: Path) -> None:
 
 def test_another_training_into_the_same_file(tmp_path: Path) -> None:
     path = write(tmp_path / "evaluations.npz", packed(arrays(6)))
-    reader = sb3_evaluations.Evaluations(path)
+    reader = Evaluations(path)
     assert len(points(reader.poll())["eval/mean_reward"]) == 6
     other = arrays(2)
     other["results"] = other["results"] + 1
@@ -256,7 +257,7 @@ def test_hostile_archives(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "evaluations.npz", HOSTILE[name][: 1 << 20])
     sb3_evaluations.sniff(path)
     tracemalloc.start()
-    reader = sb3_evaluations.Evaluations(path)
+    reader = Evaluations(path)
     chunks = [reader.poll(), reader.poll(final=True)]
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -11,6 +11,7 @@ import pytest
 from trainlens.readers import tensorboard as reader
 from trainlens.readers._tfevents import damage, fallback, follow
 from trainlens.readers._tfevents.crc32c import Checksums
+from trainlens.readers._tfevents.reader import TensorBoardReader
 from trainlens.readers._tfevents.settings import LONGEST
 from trainlens.readers.base import Source
 from trainlens.run import Chunk, Run
@@ -62,7 +63,7 @@ VERSION = frame(field(3, b"brain.Event:2"))
 LOG = VERSION + b"".join(scalar(i, i / 2) for i in range(50))
 
 
-def opened(path: Path) -> reader.TensorBoardReader:
+def opened(path: Path) -> TensorBoardReader:
     """A reader of the one run in a path."""
     (source,) = reader.find(path)
     return reader.open_source(source)

@@ -11,9 +11,10 @@ import pytest
 from trainlens.readers import tensorboard as reader
 from trainlens.readers._tfevents import fallback, follow
 from trainlens.readers._tfevents.crc32c import Checksums
+from trainlens.readers._tfevents.reader import TensorBoardReader
 from trainlens.run import Run
 
-Reader = reader.TensorBoardReader
+Reader = TensorBoardReader
 
 
 def frame(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 
 from trainlens.readers import tensorboard as reader
 from trainlens.readers._tfevents import fallback, follow
+from trainlens.readers._tfevents.files import event_files
 from trainlens.run import Chunk, Run
 
 pytest.importorskip("tensorboard")
@@ -228,7 +229,7 @@ def test_torch_writer(tmp_path):
         writer.add_text("sample", "second", 1)
         hparams = {"lr": 0.01, "bs": 64, "opt": "adam", "amp": True}
         writer.add_hparams(hparams, {"hparam/best": 1.0}, run_name="trial")
-    (path,) = reader.event_files(tmp_path)
+    (path,) = event_files(tmp_path)
     chunk = read(tmp_path)
     assert points_of(chunk) == oracle(path)
     assert chunk.config == {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from trainlens.chunk import Chunk
 from trainlens.readers import text
+from trainlens.readers._text.reader import TextLog
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "real_logs"
@@ -233,7 +234,7 @@ def test_any_growth_gives_what_one_look_gives(
     expected = read(tmp_path, data, "whole.log")
     path = tmp_path / "growing.log"
     path.write_bytes(b"")
-    reader, chunks = text.TextLog(path), []
+    reader, chunks = TextLog(path), []
     at = [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
     for begin, end in pairwise(at):
         with open(path, "ab") as file:
@@ -344,7 +345,7 @@ def test_real_two_column_logs() -> None:
     for path in files:
         rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
         assert text.sniff(path) > 0
-        (column,) = text.TextLog(path).poll(final=True).columns
+        (column,) = TextLog(path).poll(final=True).columns
         assert column.step.tolist() == [int(s) for s, _ in rows]
         assert column.value.tolist() == [float(v) for _, v in rows]
 
@@ -355,7 +356,7 @@ def test_real_block_logs() -> None:
     assert len(files) == 14
     for path in files:
         content = path.read_text()
-        found = points(text.TextLog(path).poll(final=True))
+        found = points(TextLog(path).poll(final=True))
         assert text.sniff(path) > 0
         for label in ("Train Loss", "Train Perplexity", "Valid Loss"):
             parts = content.split(f"{label}: ")[1:]
@@ -371,6 +372,6 @@ def test_real_mmengine_log_agrees_with_its_json() -> None:
     folder = REAL / "mmengine" / "duanbo320__openmmlab_camp" / "20230605_200941"
     rows = [json.loads(x) for x in (folder / "vis_data" / "scalars.json").read_text().splitlines()]
     train = [row for row in rows if "loss" in row]
-    found = points(text.TextLog(folder / "20230605_200941.log").poll(final=True))
+    found = points(TextLog(folder / "20230605_200941.log").poll(final=True))
     assert [s for s, _ in found["train:loss"]] == [row["step"] for row in train]
     assert [v for _, v in found["train:loss"]] == [round(row["loss"], 6) for row in train]

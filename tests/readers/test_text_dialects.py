@@ -9,6 +9,7 @@ import pytest
 import trainlens
 from trainlens.chunk import Chunk
 from trainlens.readers import text
+from trainlens.readers._text.reader import TextLog
 
 Points = dict[str, list[tuple[int, float]]]
 
@@ -417,7 +418,7 @@ def test_dialects_grow_as_they_are_read_at_once(tmp_path: Path, name: str) -> No
     data = DIALECTS[name][0].encode()
     path = tmp_path / "train.log"
     path.write_bytes(b"")
-    reader, found = text.TextLog(path), {}
+    reader, found = TextLog(path), {}
     for at in range(0, len(data), 7):
         with open(path, "ab") as file:
             file.write(data[at : at + 7])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trainlens.chunk import Chunk
 from trainlens.readers import text
 from trainlens.readers._text.layout import Layouts
+from trainlens.readers._text.reader import TextLog
 
 Points = dict[str, list[tuple[int, float, float, float]]]
 
@@ -31,7 +32,7 @@ def collect(*chunks: Chunk) -> Points:
 
 def read(path: Path, content: str | bytes) -> Chunk:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return text.TextLog(path).poll(final=True)
+    return TextLog(path).poll(final=True)
 
 
 def values(chunk: Chunk, name: str = "loss") -> list[tuple[int, float]]:
@@ -89,7 +90,7 @@ def test_growth_by_random_pieces(tmp_path: Path, kind: str) -> None:
     expected = read(tmp_path / "whole.log", data)
     path = tmp_path / "growing.log"
     path.write_bytes(b"")
-    reader, chunks, at = text.TextLog(path), [], 0
+    reader, chunks, at = TextLog(path), [], 0
     while at < len(data):
         end = at + rng.choice([1, 30, 200, 3000])
         with open(path, "ab") as file:
@@ -121,7 +122,7 @@ def test_a_bar_without_a_line_break_is_seen_while_it_grows(tmp_path: Path) -> No
         b"Epoch 0: 20%|##| 2/10 [00:02<00:08, 1it/s, loss=2.25]\r"
         b"Epoch 0: 30%|###| 3/10 [00:03<00:07, 1it/s, loss=2.1"
     )
-    assert values(text.TextLog(path).poll()) == [(1, 2.5)]
+    assert values(TextLog(path).poll()) == [(1, 2.5)]
 
 
 def test_a_file_of_blank_lines(tmp_path: Path) -> None:

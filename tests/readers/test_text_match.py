@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainlens.readers import text as reader
 from trainlens.readers._text import follow
+from trainlens.readers._text.reader import TextLog
 
 native = pytest.importorskip("trainlens.readers._text._native")
 
@@ -63,7 +63,7 @@ JUNK = [
 def read(path, compiled):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(follow, "COMPILED", compiled)
-        chunk = reader.TextLog(path).poll(final=True)
+        chunk = TextLog(path).poll(final=True)
     return chunk.config, chunk.notices, [
         (c.name, c.split, c.unit, c.step.tolist(), repr(c.value.tolist()),
          repr(c.wall_time.tolist()), repr(c.epoch.tolist()))

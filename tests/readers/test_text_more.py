@@ -9,6 +9,7 @@ import pytest
 import trainlens
 from trainlens.errors import TrainlensError
 from trainlens.readers import text
+from trainlens.readers._text.reader import TextLog
 
 Points = dict[str, list[tuple[int, float]]]
 
@@ -329,7 +330,7 @@ def test_a_log_that_grows_gives_the_same(tmp_path: Path, name: str) -> None:
     path, whole = tmp_path / "grown.log", tmp_path / "whole.log"
     whole.write_bytes(data)
     path.write_bytes(b"")
-    reader, found = text.TextLog(path), {}
+    reader, found = TextLog(path), {}
     chunks = []
     for at in range(0, len(data), 11):
         with open(path, "ab") as file:
@@ -340,7 +341,7 @@ def test_a_log_that_grows_gives_the_same(tmp_path: Path, name: str) -> None:
         for c in chunk.columns:
             held = found.setdefault((c.name, c.split), [])
             held += zip(c.step.tolist(), c.value.tolist(), strict=True)
-    at_once = text.TextLog(whole).poll(final=True)
+    at_once = TextLog(whole).poll(final=True)
     assert found == {
         (c.name, c.split): list(zip(c.step.tolist(), c.value.tolist(), strict=True))
         for c in at_once.columns

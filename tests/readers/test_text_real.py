@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainlens.readers import text
+from trainlens.readers._text.reader import TextLog
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real_logs"
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real logs are not here")
@@ -20,7 +21,7 @@ def points(path: Path) -> Points:
         f"{c.split}:{c.name}" if c.split else c.name: list(
             zip(c.step.tolist(), c.value.tolist(), strict=True)
         )
-        for c in text.TextLog(path).poll(final=True).columns
+        for c in TextLog(path).poll(final=True).columns
     }
 
 
@@ -38,7 +39,7 @@ def test_boxes_of_baselines(name: str) -> None:
     ):
         shown = [float(v) for v in re.findall(rf"\b{label} +\| ([-\d.e+]+)", content)]
         assert found[key] == list(zip(steps, shown, strict=True))
-    (chunk,) = [text.TextLog(path).poll(final=True)]
+    (chunk,) = [TextLog(path).poll(final=True)]
     assert {c.name: c.unit for c in chunk.columns}["Progress"] == "%"
     assert any("conflict" in n.message for n in chunk.notices) == (name == "log.txt")
 
@@ -66,7 +67,7 @@ def test_tables_of_egopose() -> None:
             r"^ +(\d+) \| +([\dna.]+) \| +([\dna.]+) \| +([\d.]+)", path.read_text(), re.M
         )
         assert len(rows) == 25
-        chunk = text.TextLog(path).poll(final=True)
+        chunk = TextLog(path).poll(final=True)
         assert chunk.config["backbone"] == "resnet18"
         assert chunk.config["batch_size"] == 8
         found = points(path)
@@ -101,7 +102,7 @@ def test_mmengine() -> None:
 
 def test_settings_of_slm_training() -> None:
     path = sorted((REAL / "text" / "0Xero7__slm_training").rglob("*.log"))[0]
-    config = text.TextLog(path).poll(final=True).config
+    config = TextLog(path).poll(final=True).config
     shown = path.read_text().split("Epoch:")[0]
     for key in ("max_seq_len", "d_model", "lr", "num_epochs", "batch_size", "weight_decay"):
         assert config[key] == float(re.findall(rf"^{key}: (\S+)$", shown, re.M)[0])

@@ -14,6 +14,7 @@ from tests.readers.trainer_state_writer import expected, log, points, put, state
 from trainlens.chunk import Chunk
 from trainlens.errors import NotFound
 from trainlens.readers import discover, trainer_state
+from trainlens.readers._trainer_state.reader import TrainerStateReader
 from trainlens.run import Run
 
 REAL = Path(__file__).parents[3] / "shared" / "real_logs"
@@ -151,7 +152,7 @@ def test_a_state_written_anew_gives_what_is_new(tmp_path: Path) -> None:
 
 
 def test_live_is_cold_while_checkpoints_come_and_go(tmp_path: Path) -> None:
-    reader = trainer_state.TrainerStateReader(tmp_path)
+    reader = TrainerStateReader(tmp_path)
     chunks = []
     for step in range(50, 501, 50):
         data = state(log(step), total_flos=step * 1e9)
@@ -176,7 +177,7 @@ def test_live_is_cold_while_checkpoints_come_and_go(tmp_path: Path) -> None:
 def test_a_state_being_rewritten_in_place_is_waited_for(tmp_path: Path) -> None:
     put(tmp_path / "checkpoint-50" / "trainer_state.json", state(log(50)))
     last = put(tmp_path / "last-checkpoint" / "trainer_state.json", state(log(200)))
-    reader = trainer_state.TrainerStateReader(tmp_path)
+    reader = TrainerStateReader(tmp_path)
     chunks = [reader.poll()]
     data = state(log(300))
     for cut in (0, 100, len(data) // 2, len(data)):
@@ -188,7 +189,7 @@ def test_a_state_being_rewritten_in_place_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_resume_from_an_older_checkpoint_is_another_attempt(tmp_path: Path) -> None:
     path = put(tmp_path / "trainer_state.json", state(log(300)))
-    reader = trainer_state.TrainerStateReader(tmp_path)
+    reader = TrainerStateReader(tmp_path)
     chunks = [reader.poll()]
     put(path, state(log(200)))
     chunks.append(reader.poll())
@@ -206,9 +207,9 @@ def test_a_resume_from_an_older_checkpoint_is_another_attempt(tmp_path: Path) ->
 
 def test_a_run_without_states_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"holds no trainer_state\.json"):
-        trainer_state.TrainerStateReader(tmp_path).poll()
+        TrainerStateReader(tmp_path).poll()
     path = put(tmp_path / "trainer_state.json", state(log(50)))
-    reader = trainer_state.TrainerStateReader(path)
+    reader = TrainerStateReader(path)
     assert points(reader.poll()) == expected(log(50))
     path.unlink()
     (notice,) = reader.poll().notices

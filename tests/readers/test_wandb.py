@@ -21,6 +21,7 @@ from tests.readers import wandb_writer as ww
 from trainlens.chunk import Chunk, Column
 from trainlens.errors import NotFound
 from trainlens.readers import wandb
+from trainlens.readers._wandb.reader import WandbLog
 from trainlens.readers.base import Source
 from trainlens.run import Run
 
@@ -367,9 +368,9 @@ def test_live_is_cold(tmp_path: Path, wounds: int) -> None:
         for place in rng.sample(range(7, len(data)), wounds):
             wounded[place] ^= 1 << rng.randrange(8)
         path.write_bytes(wounded)
-        cold = wandb.WandbLog(path).poll(final=True)
+        cold = WandbLog(path).poll(final=True)
         path.write_bytes(b"")
-        live, chunks = wandb.WandbLog(path), []
+        live, chunks = WandbLog(path), []
         cuts = sorted(rng.randrange(len(data)) for _ in range(rng.randrange(1, 30)))
         for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True):
             with path.open("ab") as file:
@@ -385,20 +386,20 @@ def test_live_is_cold(tmp_path: Path, wounds: int) -> None:
 def test_zeros_that_are_filled_in_later(tmp_path: Path) -> None:
     data = ww.log(growing()).data
     path = tmp_path / "run-abc123.wandb"
-    live, chunks = wandb.WandbLog(path), []
+    live, chunks = WandbLog(path), []
     for cut in (50_000, 120_000, 200_000):
         path.write_bytes(data[:cut] + bytes(60_000))
         chunks.append(live.poll())
     path.write_bytes(data)
     chunks.append(live.poll(final=True))
-    assert same(points(chunks), points([wandb.WandbLog(path).poll(final=True)]))
+    assert same(points(chunks), points([WandbLog(path).poll(final=True)]))
     assert not any(n.lost for c in chunks for n in c.notices)
 
 
 def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "run-abc123.wandb"
     path.write_bytes(ww.log([row(i, loss=1.0) for i in range(5)]).data)
-    live = wandb.WandbLog(path)
+    live = WandbLog(path)
     assert len(column(live.poll(), "loss").step) == 5
     path.write_bytes(ww.log([row(i, loss=2.0) for i in range(2)]).data)
     got = live.poll()
@@ -465,7 +466,7 @@ def test_real_files(name: str) -> None:
         pytest.skip("the real logs are not here")
     rows = 0
     for path in sorted((REAL / "wandb" / name).rglob("*.wandb")):
-        log = wandb.WandbLog(path)
+        log = WandbLog(path)
         got = log.poll(final=True)
         count, values = expected(path)
         assert {c.name: c.value.tolist() for c in got.columns} == values

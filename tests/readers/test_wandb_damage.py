@@ -12,8 +12,8 @@ import pytest
 
 from tests.readers import wandb_writer as ww
 from trainlens.chunk import Chunk
-from trainlens.readers import wandb
 from trainlens.readers._wandb.log import Gap, Record, Scan
+from trainlens.readers._wandb.reader import WandbLog
 
 
 def payloads(data: bytes) -> list[bytes]:
@@ -97,7 +97,7 @@ def test_many_wounds_in_one_file() -> None:
 def read(tmp_path: Path, data: bytes) -> tuple[list[float], Chunk]:
     path = tmp_path / "run-abc123.wandb"
     path.write_bytes(data)
-    got = wandb.WandbLog(path).poll(final=True)
+    got = WandbLog(path).poll(final=True)
     values = [v for c in got.columns if c.name == "loss" for v in c.value.tolist()]
     return values, got
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from trainlens.reporting import digest
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Chunk, Column, Notice, Run
@@ -243,3 +246,97 @@ def hostile():
             )
         )  # fmt: skip
     return judged
+
+
+def _sweep_run(rng, kind):
+    """A run of three metrics: 0 healthy, 1 spiking, 2 turning, 3 with a late NaN."""
+    n = 500
+    step = 10 * np.arange(n)
+    loss = curve(rng, n)
+    loss[250] += 3 * (kind == 1)
+    loss[480:] = np.nan if kind == 3 else loss[480:]
+    late = np.clip(np.arange(0, n, 20) / n - 0.4, 0, 1) * (kind == 2)
+    return run(
+        "template",
+        [
+            column("loss", step, loss),
+            column("val_loss", step[::20], curve(rng, n)[::20] * 1.1 + late),
+            column("lr", step, rate(n)),
+        ],
+    )
+
+
+def _sweep_faults(kind):
+    if kind == 1:
+        return (finding("loss-spike", "warning", "loss", "train", 2_500, 2_520, confidence=0.8),)
+    if kind == 2:
+        return (
+            finding("overfitting", "error", "loss", "val", 2_000, 4_800),
+            finding("validation-jump", "info", "loss", "val", 3_000, 3_200, confidence=0.6),
+        )
+    return (finding("non-finite", "error", "loss", "train", 4_800, 4_990),) if kind == 3 else ()
+
+
+def sweep_settings(n, seed=0):
+    """Settings and the result of the runs of a sweep; the rate explains most, the seed nothing."""
+    rng = np.random.default_rng(seed)
+    for i in range(n):
+        lr = float(f"{10 ** rng.uniform(-5, -2):.4g}")
+        settings = {
+            "lr": lr,
+            "batch_size": int(2 ** rng.integers(4, 9)),
+            "optimizer": ("adam", "sgd", "lion")[i % 3],
+            "weight_decay": float(f"{rng.random() / 10:.3g}"),
+        }
+        if i % 11 == 0:
+            del settings["weight_decay"]
+        best = 0.6 + 0.3 * (np.log10(lr) + 3.3) ** 2 + 0.1 * (i % 3) + 0.05 * rng.random()
+        yield settings, best
+
+
+def many(n, kinds=12):
+    """Digests of the runs of a sweep: one in 12 fails, one warns; the words made by hand."""
+    rng = np.random.default_rng(7)
+    plan = [1, 2, 3] + [0] * (kinds - 3)
+    held = [digest(Diagnosis(_sweep_run(rng, k), (*_sweep_faults(k), *passes())), runs=n, now=NOW)
+            for k in plan]  # fmt: skip
+    return [
+        _variant(held[i * 7 % kinds], f"sweep/run-{i:05d}", settings, best)
+        for i, (settings, best) in enumerate(sweep_settings(n))
+    ]
+
+
+def _variant(base, name, settings, best):
+    """The same curves under another name, with other settings and another result."""
+    source = f"logs/{name}.jsonl"
+    key = ("loss", "val")
+    was = base.standings[key]
+    now = replace(was.standing, best=best, final=best * 1.04)
+    return replace(
+        base,
+        told=replace(base.told, name=name, source=source),
+        summary=replace(
+            base.summary,
+            name=name,
+            source=source,
+            config=tuple((k, str(v)) for k, v in settings.items()),
+        ),
+        lead=key,
+        standings={**base.standings, key: replace(was, standing=now)},
+        source=replace(base.source, path=source),
+    )
+
+
+def hostile_many(n=130):
+    """Digests whose names, settings, paths and words are attacks."""
+    held = [digest(d, runs=n, now=NOW) for d in hostile()]
+    wild = []
+    for i, (settings, best) in enumerate(sweep_settings(n)):
+        base, text = held[i % len(held)], HOSTILE[i % len(HOSTILE)]
+        settings = {**settings, HOSTILE[0]: HOSTILE[i % 3], HOSTILE[7]: i % 5, "path": text}
+        if ("loss", "val") not in base.standings:
+            base = replace(base, standings={("loss", "val"): next(iter(base.standings.values()))})
+        wild.append(_variant(base, f"{text} {i}", settings, best))
+        wild[-1] = replace(wild[-1], told=replace(wild[-1].told, source=f"{text}/{i}"))
+        wild[-1] = replace(wild[-1], summary=replace(wild[-1].summary, source=f"{text}/{i}"))
+    return wild

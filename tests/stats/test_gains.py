@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.diagnosis.curves import noise, power_law
 from trainlens.stats.blocks import block_edges, block_medians, row_medians
-from trainlens.stats.gains import Gain, gain, gains
+from trainlens.stats.gains import Gain, _gain_of, _gains_of, gain, gains
 from trainlens.stats.noise import median
 
 WINDOWS = [(f, 1.0) for f in (0.0, 0.05, 0.3, 0.55, 0.9, 0.999)] + [(0.02, 0.04), (0.4, 0.6)]
@@ -30,8 +30,10 @@ def test_many_windows_are_as_one_after_the_other(n, seed, least):
         y = np.round(y, 1)  # ties
     if seed % 5 == 0:
         x = np.round(x, 1)  # few places
-    for window, many in zip(WINDOWS, gains(x, y, WINDOWS, least), strict=True):
+    found = gains(x, y, WINDOWS, least), _gains_of(x, y, WINDOWS, least)
+    for window, many, with_numpy in zip(WINDOWS, *found, strict=True):
         assert alike(gain(x, y, *window, least), many)
+        assert alike(_gain_of(x, y, *window, least), with_numpy)
 
 
 def test_a_flat_curve_gains_nothing_in_any_window():

@@ -79,6 +79,14 @@ class Signal:
     outlier: Bools
 
 
+def _asked(index: Ints) -> Floats:
+    # More points, more chances; but the very first noise is hardly known.
+    return np.minimum(np.log10(1 + index / 100), 2) + 25 / np.maximum(index - 5, 1)
+
+
+_EARLY = _asked(np.arange(2048))
+
+
 class SpikeSignal:
     """Turns values into a `Signal`, chunk by chunk.
 
@@ -120,11 +128,7 @@ class SpikeSignal:
         rise = fast - base
         spread = np.fmax(self._own_spread(rise), floor)
         z, sigma = self._single(y, near, floor)
-        chances = np.full(len(y), 2.0)
-        young = max(0, min(len(y), 10_000 - self._seen))
-        chances[:young] = np.minimum(np.log10(1 + index[:young] / 100), 2)
-        times = self._t.spread - 2 + chances + 25 / np.maximum(index - 5, 1)
-        limit = np.fmax(least, times * spread)
+        limit = np.fmax(least, (self._t.spread - 2 + self._chances(index)) * spread)
         limit = np.fmax(limit, self._t.mad / MAD_TO_SIGMA * sigma)
         ready = index >= self._t.points
         spike = ready & (rise > limit) & (fast > far)
@@ -132,13 +136,19 @@ class SpikeSignal:
         self._seen += len(raw)
         return Signal(index, y, fast, base, limit, sigma, z, spike, outlier)
 
+    def _chances(self, index: Ints) -> Floats:
+        """What is asked of a rise beyond its least number of deviations, by its place."""
+        if self._seen + len(index) <= len(_EARLY):
+            return _EARLY[self._seen : self._seen + len(index)]
+        return _asked(index)
+
     def _resolution(self, raw: Floats, base: Floats) -> Floats:
         """The step between rounded values, in the analysis scale: noise is at least that."""
         gap = np.abs(np.diff(self._last_raw.join(raw)))
         quantum = self._quantum.update(np.where(gap > 0, gap, np.nan))
         if self._log:
             quantum = np.log1p(quantum / np.exp(base))
-        return np.nan_to_num(np.where(np.isfinite(base), quantum, 0.0), posinf=0.0)
+        return np.where(np.isfinite(base) & np.isfinite(quantum), quantum, 0.0)
 
     def _least(self, base: Floats) -> Floats:
         """The smallest rise worth a word: a share of the level, or of the drop so far."""
@@ -156,7 +166,8 @@ class SpikeSignal:
         out = np.full(len(rise), np.nan)
         change = change[first:]
         centre = self._centre.update(change)
-        away = np.abs(change - np.nan_to_num(centre))
+        centre[np.isnan(centre)] = 0.0
+        away = np.abs(change - centre)
         middle = MAD_TO_SIGMA * self._spread.update(away)
         out[first:] = np.fmax(middle, self._spread85.update(away) / NORMAL_85)
         return out

@@ -6,6 +6,8 @@ Each keeps just the points that later windows need, and gives bit for bit what t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from trainlens.detect.base import Floats
@@ -28,7 +30,7 @@ class RollingQuantile:
 
     def update(self, value: Floats) -> Floats:
         """Quantile for each new point, shape (m,)."""
-        joined = np.concatenate([self._held, value])
+        joined = np.concatenate([self._held, value]) if len(self._held) else value
         out = rolling_quantile(
             joined,
             self._window,
@@ -93,9 +95,14 @@ class SignAgreement:
         known = np.sin(np.pi / 2 * (agreed[:full] / np.maximum(pairs, 1)))
         out[:full] = np.where(pairs >= self._min, known, 0.0)
         # So few different sums that each sine is worked out once.
-        sines = np.sin(np.pi / 2 * (np.arange(-window, window + 1) / window))
-        out[full:] = sines[agreed[full:] + window] if window >= self._min else 0.0
+        out[full:] = _sines(window)[agreed[full:] + window] if window >= self._min else 0.0
         return out
+
+
+@lru_cache(maxsize=8)
+def _sines(window: int) -> Floats:
+    """Correlation for each sum of `window` signs, from the lowest to the highest."""
+    return np.sin(np.pi / 2 * (np.arange(-window, window + 1) / window))
 
 
 class RunningExtreme:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from trainlens.run import Series
 from trainlens.stats.blocks import Floats
 from trainlens.stats.learned import Learning, learning
+from trainlens.stats.rise import Rise, rise
 from trainlens.stats.trend import relative, scale_free
 
 
@@ -21,13 +23,25 @@ class Curve:
         Place within the run (`trainlens.stats.trend.relative`).
     level : ndarray of shape (n,)
         Lower is better (`trainlens.stats.trend.scale_free`).
-    learning : Learning or None
-        How far it came from its first values; None where it is too short to tell.
     """
 
     place: Floats
     level: Floats
-    learning: Learning | None
+
+    @cached_property
+    def learning(self) -> Learning | None:
+        """How far it came from its first values; None where it is too short to tell."""
+        return learning(self.place, self.level)
+
+    def rise(self, z: float = 3.0) -> Rise | None:
+        """How far it ends above its best, beyond `z` standard errors or not."""
+        if z not in self._rises:
+            self._rises[z] = rise(self.level, z)
+        return self._rises[z]
+
+    @cached_property
+    def _rises(self) -> dict[float, Rise | None]:
+        return {}
 
 
 _known: WeakKeyDictionary[Series, dict[str, Curve]] = WeakKeyDictionary()
@@ -46,5 +60,5 @@ def curve_of(series: Series, direction: str = "min") -> Curve:
     held = _known.setdefault(series, {})
     if direction not in held:
         place, level = relative(series.step), scale_free(series.value, direction)
-        held[direction] = Curve(place, level, learning(place, level))
+        held[direction] = Curve(place, level)
     return held[direction]

@@ -204,7 +204,11 @@ class _Curve:
 
     def _slope(self, skipped: int) -> Floats:
         """Trend from point to point, shape (n - 1,), from levels two windows apart."""
-        wide = np.gradient(np.convolve(self.level, np.ones(3) / 3, "valid")) / self.window
+        smooth = np.convolve(self.level, np.ones(3) / 3, "valid")
+        wide = np.empty(len(smooth))
+        wide[1:-1] = (smooth[2:] - smooth[:-2]) / 2
+        wide[0], wide[-1] = smooth[1] - smooth[0], smooth[-1] - smooth[-2]
+        wide /= self.window
         centre = skipped + self.window * (np.arange(len(wide)) + 1.5)
         return np.asarray(np.interp(np.arange(1, len(self.y)), centre, wide))
 
@@ -269,12 +273,13 @@ def _ar1(y: Floats, slope: Floats) -> tuple[float, float]:
     that their ratio tells rho, and neither sees a slow trend; what a fast one leaves in the first
     differences, `slope`, is taken off.
     """
-    one, two = np.abs(np.diff(y) - slope), np.abs(np.diff(y, 2))
+    change = y[1:] - y[:-1]
+    one, two = np.abs(change - slope), np.abs(change[1:] - change[:-1])
     first, second = MAD_TO_SIGMA * median(one), MAD_TO_SIGMA * median(two)
     if not first > 0:  # rounded or constant values: most differences are 0
         first = float(np.mean(one))
         return first, 0.0
-    rho = float(np.clip(3 - (second / first) ** 2, 0.0, 0.98))
+    rho = min(max(3 - (second / first) ** 2, 0.0), 0.98)
     return float(first / np.sqrt(2 * (1 - rho))), rho
 
 

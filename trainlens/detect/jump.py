@@ -49,8 +49,9 @@ def _short_noise(good: Floats, worse: int) -> float:
     if len(good) < 8:
         return noise
     away = worse * (good - rolling_median(good, BEFORE, lag=1, min_periods=2))
-    worst = int(np.nanargmax(away))
-    return min(noise, 1.15 * second_difference_noise(np.delete(good, slice(worst, worst + 3))))
+    worst = 2 + int(away[2:].argmax())  # the first two have no level before them
+    rest = np.concatenate([good[:worst], good[worst + 3 :]])
+    return min(noise, 1.15 * second_difference_noise(rest))
 
 
 @dataclass
@@ -110,8 +111,25 @@ class JumpDetector:
         index = self._fed + np.flatnonzero(good)
         self._fed += len(value)
         step, value = step[good], value[good]
-        y = np.log(value) if self._log else np.clip(value, -1e300, 1e300)
-        base, z = self.judge(y)
+        y = np.log(value) if self._log else np.minimum(np.maximum(value, -1e300), 1e300)
+        return self.find(step, value, index, y, *self.judge(y))
+
+    def find(
+        self, step: Ints, value: Floats, index: Ints, y: Floats, base: Floats, z: Floats
+    ) -> list[Event]:
+        """Events that ended within new points that are judged already, each of shape (m,).
+
+        Parameters
+        ----------
+        step, value : ndarray of shape (m,)
+            Points that can be judged: finite, and positive on a log scale.
+        index : ndarray of int64, shape (m,)
+            Their positions among all points fed.
+        y : ndarray of shape (m,)
+            Values in the analysis scale.
+        base, z : ndarray of shape (m,)
+            What `judge` said of them.
+        """
         before = self._last.join(y)[:-1]
         with np.errstate(over="ignore", invalid="ignore"):
             rise, step_up = self._worse * (y - base), self._worse * (y - before)

@@ -7,9 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 class Helper:
@@ -26,6 +27,8 @@ class Helper:
     """
 
     def __init__(self, prepare: Callable[[], object]) -> None:
+        from multiprocessing import Pipe
+
         self._ours, theirs = Pipe()
         self._work: tuple[Callable[..., object], tuple[Any, ...]] | None = None
         self._child = os.fork()

@@ -15,9 +15,9 @@ from types import ModuleType
 from trainlens.chunk import Notice
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, Unreadable
 from trainlens.readers._join import joined
-from trainlens.readers._packed import first_bytes, whole_content
 from trainlens.readers._places import Places
 from trainlens.readers._reason import explain
+from trainlens.readers._wrapping import first_bytes, whole_content
 from trainlens.readers.base import Look, Source
 from trainlens.remote.shown import as_shown
 from trainlens.remote.url import is_url, local_path

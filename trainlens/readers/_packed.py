@@ -23,7 +23,8 @@ from typing import Any, BinaryIO
 
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import MissingExtra
-from trainlens.readers.base import HEAD, Look, Reader
+from trainlens.readers._wrapping import can_unfold, content_name
+from trainlens.readers.base import HEAD, Reader
 
 SMALL = 8 << 20
 RATIO = 32
@@ -32,93 +33,27 @@ RATIO = 32
 _PIECE = 1 << 20
 _INPUT = 1 << 16
 _ZSTD_INPUT = 1 << 10
-_MARKS = (
-    (b"\x1f\x8b\x08", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"BZh", "bzip2"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-)
-_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".xz", ".bz2")
 
 
 class Damaged(Exception):
     """The wrapping ends too early or does not fit its checksums."""
 
 
-def wrapping(path: Path) -> str:
-    """Name of the wrapping of a file by its first bytes, empty for none.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
-    return wrapping_of(Look(path))
-
-
-def wrapping_of(look: Look) -> str:
-    """As `wrapping`, of a file that others look at, too."""
-    if not look.is_file:
-        return ""
-    start = look.begin(8)
-    if start[:4] == b"\xff\xfe\0\0":
-        return ""  # UTF-32, or a binary format
-    return next((name for mark, name in _MARKS if start.startswith(mark)), "")
-
-
 @contextmanager
-def first_bytes(look: Look) -> Iterator[Look]:
-    """What to show to sniffers: the file itself, or the first bytes of its content.
-
-    Parameters
-    ----------
-    look : Look
-    """
-    kind = wrapping_of(look)
-    if not kind or not can_unfold(kind):
-        yield look
-        return
+def beginning(path: Path, kind: str) -> Iterator[Path]:
+    """A passing file of the first bytes within a wrapped file, as far as they can be had."""
     with tempfile.TemporaryDirectory(prefix="trainlens-") as folder:
-        shown = Path(folder) / content_name(look.path)
+        shown = Path(folder) / content_name(path)
         data = b""
         try:
-            for piece in _unfold(kind, look.path):
+            for piece in _unfold(kind, path):
                 data += piece
                 if len(data) >= HEAD:
                     break
         except Damaged:
             pass  # what came before it decides
         shown.write_bytes(data[:HEAD])
-        yield Look(shown)
-
-
-@contextmanager
-def whole_content(look: Look) -> Iterator[Path]:
-    """A path whose content is not wrapped: the file itself, or a passing copy of its content.
-
-    Parameters
-    ----------
-    look : Look
-    """
-    kind = wrapping_of(look)
-    if not kind:
-        yield look.path
-        return
-    unfolded = Unfolded(look.path, kind)
-    unfolded.update()
-    yield unfolded.content
-
-
-def content_name(path: Path) -> str:
-    """Name of the file in a wrapping: without the suffix of a compressor.
-
-    Parameters
-    ----------
-    path : Path
-    """
-    return path.stem if path.suffix.lower() in _SUFFIXES and path.stem else path.name
+        yield shown
 
 
 class Unfolded:
@@ -129,7 +64,7 @@ class Unfolded:
     path : Path
         The wrapped file.
     kind : str
-        See `wrapping`.
+        See `trainlens.readers._wrapping.wrapping`.
 
     Attributes
     ----------
@@ -207,7 +142,7 @@ class Packed:
     ----------
     path : Path
     kind : str
-        See `wrapping`.
+        See `trainlens.readers._wrapping.wrapping`.
     open_content : callable
         Makes a reader of the unfolded content.
     """
@@ -292,20 +227,6 @@ class _Gzip:
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
-
-
-def can_unfold(kind: str) -> bool:
-    """Whether a wrapping can be read here: zstd needs an extra."""
-    return kind != "zstd" or has_zstd()
-
-
-def has_zstd() -> bool:
-    """Whether zstd can be unfolded: it needs an extra."""
-    try:
-        import zstandard  # noqa: F401  # only asked for
-    except ImportError:
-        return False
-    return True
 
 
 class _Zstd:

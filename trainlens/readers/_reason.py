@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainlens.readers._packed import can_unfold, content_name, wrapping_of
+from trainlens.readers._wrapping import can_unfold, content_name, wrapping_of
 from trainlens.readers.base import Look
 from trainlens.run import Notice
 

@@ -26,6 +26,12 @@ Adding a format = adding one file here that has, at module level:
     Every file that a poll may look into, there or not. What was read of a run is kept only where
     its format says this.
 
+These modules are imported all together, for whatever file: so they import no decoder. What reads
+a format stands in its sub-package (``_wandb/``; the class that polls in ``reader.py``, the careful
+half of sniffing in ``sniff.py``), and a function imports of it what it needs, where it needs it.
+A sniffer does so only behind a quick look (a mark, a name, a first byte) that most other files do
+not get past.
+
 Readers never import each other and never write, lock, create or touch anything beneath the
 path of a run.
 """

@@ -15,17 +15,15 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from trainlens.readers._mlflow.about import run_name
-from trainlens.readers._mlflow.database import DatabaseRun, database_confidence, runs_of
-from trainlens.readers._mlflow.file_store import META, PARTS, FileRun, run_confidence
-from trainlens.readers._mlflow.snapshot import MAGIC
-from trainlens.readers._yaml import read_yaml
 from trainlens.readers.base import Look, Reader, Source, head
 
 FORMAT = "mlflow"
 FOLDERS = True
 
-_OWN = (META, "metrics", "params", "tags", "inputs", "outputs")
+_META = "meta.yaml"
+_PARTS = ("metrics", "params", "tags")
+_OWN = (_META, *_PARTS, "inputs", "outputs")
+_MAGIC = b"SQLite format 3\0"
 _BESIDE = ("", "-wal", "-shm", "-journal")
 _TAG = 1024
 
@@ -34,16 +32,24 @@ def sniff(path: Path | Look) -> float:
     """Confidence that a folder is a run, or a file a database of runs; by content."""
     look = Look.at(path)
     if look.is_dir:
-        may_be = META in look.entries or look.entries.keys() >= set(PARTS)
-        return run_confidence(look.path) if may_be else 0.0
-    may_be = look.is_file and look.head.startswith(MAGIC)
-    return database_confidence(look.path) if may_be else 0.0
+        if _META not in look.entries and not look.entries.keys() >= set(_PARTS):
+            return 0.0
+        from trainlens.readers._mlflow.file_store import run_confidence
+
+        return run_confidence(look.path)
+    if not look.is_file or not look.head.startswith(_MAGIC):
+        return 0.0
+    from trainlens.readers._mlflow.database import database_confidence
+
+    return database_confidence(look.path)
 
 
 def find(path: Path) -> list[Source]:
     """The run of a folder, or those of a database, the oldest first."""
     if path.is_dir():
         return [Source(FORMAT, path, name=_name(path))]
+    from trainlens.readers._mlflow.database import runs_of
+
     runs = runs_of(path)
     return [Source(FORMAT, path, key=run, name=name) for run, name in runs] or [
         Source(FORMAT, path)
@@ -61,13 +67,20 @@ def files(source: Source) -> list[Path]:
 def open_source(source: Source) -> Reader:
     """A reader positioned at the beginning."""
     if source.path.is_dir():
+        from trainlens.readers._mlflow.file_store import FileRun
+
         return FileRun(source.path)
+    from trainlens.readers._mlflow.database import DatabaseRun
+
     return DatabaseRun(source.path, source.key)
 
 
 def _name(folder: Path) -> str:
     """Name that the user gave the run, else its identifier."""
-    info, _ = read_yaml(folder / META)
+    from trainlens.readers._mlflow.about import run_name
+    from trainlens.readers._yaml import read_yaml
+
+    info, _ = read_yaml(folder / _META)
     with suppress(OSError):  # a run without a name
         tag = head(folder / "tags" / "mlflow.runName", _TAG).decode("utf-8", "replace")
         return run_name({"mlflow.runName": tag}, info).strip() or folder.name

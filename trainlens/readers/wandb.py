@@ -8,31 +8,15 @@ next chunk that is intact is searched for, byte by byte.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from pathlib import Path
 
-from trainlens.chunk import Chunk, Notice
-from trainlens.readers._damage import Damage
-from trainlens.readers._follow import Follow, no_numbers
-from trainlens.readers._tfevents.wire import Malformed
-from trainlens.readers._values import whole
-from trainlens.readers._wandb import beside, record
-from trainlens.readers._wandb.axes import StepAxes
-from trainlens.readers._wandb.chunks import HEADER, MAGIC
-from trainlens.readers._wandb.final import final_values
-from trainlens.readers._wandb.history import History
-from trainlens.readers._wandb.log import Gap, Record, Scan
-from trainlens.readers._wandb.settings import Settings
-from trainlens.readers._yaml import read_yaml
-from trainlens.readers.base import Inputs, Look, Source, head
-from trainlens.words import plural
+from trainlens.readers.base import Inputs, Look, Reader, Source
 
 FORMAT = "wandb"
 FOLDERS = True
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_INTERRUPTED = 255
+_SUFFIX = ".wandb"
+_MAGIC = b":W&B\xe1\xbe\x00"
 
 
 def sniff(path: Path | Look) -> float:
@@ -48,233 +32,64 @@ def sniff(path: Path | Look) -> float:
         1 where the log begins as it must, 0.6 where it is only named like one.
     """
     look = Look.at(path)
-    if look.is_dir:
-        if not beside.is_run_folder(look.path):
-            return 0.0
-        return max((_confidence(Look(log)) for log in beside.logs(look.path)), default=0.0)
-    return _confidence(look) if look.is_file else 0.0
+    if not look.is_dir:
+        return _confidence(look) if look.is_file else 0.0
+    if not any(name.endswith(_SUFFIX) for name in look.entries):
+        return 0.0
+    from trainlens.readers._wandb import beside
+
+    if not beside.is_run_folder(look.path):
+        return 0.0
+    return max((_confidence(Look(log)) for log in beside.logs(look.path)), default=0.0)
 
 
 def _confidence(log: Look) -> float:
     start = log.begin(512)
-    if start.startswith(MAGIC[:4]) and MAGIC.startswith(start[: len(MAGIC)]):
+    if start.startswith(_MAGIC[:4]) and _MAGIC.startswith(start[: len(_MAGIC)]):
         return 1.0
     text = not start.strip() or (start.isascii() and min(start) >= 9)
-    return 0.6 if log.suffix == beside.SUFFIX and not text else 0.0
+    return 0.6 if log.suffix == _SUFFIX and not text else 0.0
 
 
 def find(path: Path) -> list[Source]:
     """The run of a folder, or of a lone log; one a log where a folder holds several."""
+    from trainlens.readers._wandb import beside
+    from trainlens.readers._wandb.name import name_of
+
     logs = beside.logs(path) if path.is_dir() else [path]
     if len(logs) == 1:
-        return [Source(FORMAT, path, name=_name(logs[0]))]
-    return [Source(FORMAT, log, name=_name(log)) for log in logs if _confidence(Look(log))]
+        return [Source(FORMAT, path, name=name_of(logs[0]))]
+    return [Source(FORMAT, log, name=name_of(log)) for log in logs if _confidence(Look(log))]
 
 
 def files(source: Source) -> list[Path]:
     """The whole folder of a run, or a log and the folders beside it that W&B keeps for it."""
     if source.path.is_dir():
         return [source.path]
+    from trainlens.readers._wandb import beside
+
     return [source.path, *beside.companions(source.path)]
 
 
 def inputs(source: Source) -> Inputs:
     """Settings and final values beside the log, and the log, which grows."""
+    from trainlens.readers._wandb import beside
+
     log = _log(source.path)
     return Inputs((log.parent, log.parent / "files", *beside.about(log), log), grows=True)
 
 
-def open_source(source: Source) -> WandbLog:
+def open_source(source: Source) -> Reader:
     """A reader positioned at the beginning."""
+    from trainlens.readers._wandb.reader import WandbLog
+
     return WandbLog(_log(source.path))
 
 
 def _log(path: Path) -> Path:
     if not path.is_dir():
         return path
+    from trainlens.readers._wandb import beside
+
     logs = beside.logs(path)
     return logs[0] if logs else path / f"run-{beside.run_id(path)}{beside.SUFFIX}"
-
-
-def _name(log: Path) -> str:
-    """Display name of a run, else its id, from the first bytes of its log."""
-    settings = Settings()
-    for item in Scan(head(log), 0, False).items:
-        if not isinstance(item, Record):
-            continue
-        try:
-            said = record.content(item.data, item.at, item.stop)
-            if said.kind == record.RUN:
-                settings.add_run(item.data, said.begin, said.end)
-                break
-        except Malformed:
-            continue
-    about = settings.about
-    return about.get("name") or about.get("id") or beside.run_id(log.parent) or beside.run_id(log)
-
-
-class WandbLog:
-    """Reads one `.wandb` file, each record exactly once.
-
-    Parameters
-    ----------
-    path : Path
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = Follow(path)
-        self._damage = Damage(path.name)
-        self._axes = StepAxes()
-        self._history = History(self._axes)
-        self._settings = Settings()
-        self._gaps: list[Gap] = []
-        self._malformed: list[Record] = []
-        self._num = 0
-        self._records = 0
-        self._holes = False
-        self._exit: int | None = None
-        self._closed = False
-        history, settings = self._history, self._settings
-        self._take_in: dict[int, Callable[[bytes, int, int], None]] = {
-            record.HISTORY: history.add,
-            record.STATS: history.add_reading,
-            record.CONFIG: settings.add,
-            record.RUN: self._run,
-            record.METRIC: self._define,
-            record.TENSORBOARD: self._tensorboard,
-            record.EXIT: self._end,
-        }
-
-    def poll(self, final: bool = False) -> Chunk:
-        """Everything that is new since the last poll.
-
-        Raises
-        ------
-        NotFound, Unreadable
-            If the log cannot be opened.
-        """
-        with self._file.reading():
-            self._read(final)
-        if final:
-            self._report_gaps(0)
-            self._close()
-        self._report_malformed()
-        config = self._settings.take()
-        return Chunk(self._history.take(), config, self._damage.take(final) + self._file.take())
-
-    def _read(self, final: bool) -> None:
-        if not self._file.grown(final):
-            return
-        if self._file.begins_anew():
-            self._num, self._exit, self._gaps = 0, None, []
-        for piece in self._file.tail.objects():
-            if piece.oversize:
-                what = "a record too long to be one, passed over"
-                self._gaps.append(Gap(piece.start, piece.end, "corrupt", what, 1))
-                continue
-            scan = Scan(piece.data, piece.start, final and piece.torn)
-            self._file.tail.advance(scan.used)
-            for item in scan.items:
-                if isinstance(item, Gap):
-                    self._gaps.append(item)
-                else:
-                    self._record(item)
-
-    def _record(self, item: Record) -> None:
-        self._records += 1
-        try:
-            said = record.content(item.data, item.at, item.stop)
-            if self._gaps:
-                self._report_gaps(said.num)
-            self._num = said.num
-            take_in = self._take_in.get(said.kind)
-            if take_in:
-                take_in(item.data, said.begin, said.end)
-        except Malformed:
-            self._malformed.append(item)
-            self._num += self._num > 0
-
-    def _report_gaps(self, num: int) -> None:
-        """Say what was lost; `num` is the running number of the record behind, 0 if unknown."""
-        gaps, self._gaps = self._gaps, []
-        missing = num - self._num - 1
-        known = num > 0 and (self._num > 0 or self._records == 1)
-        known = known and 0 <= missing <= sum(g.end - g.begin for g in gaps) // HEADER
-        for i, gap in enumerate(gaps):
-            lost = (missing if i == 0 else 0) if known else gap.records
-            self._damage.add(gap.kind, gap.what, gap.begin, gap.end, lost)
-            self._holes |= lost != 0
-
-    def _report_malformed(self) -> None:
-        if self._malformed:
-            first, last, n = self._malformed[0], self._malformed[-1], len(self._malformed)
-            where = f"{self._path.name}, bytes {first.begin}-{last.end}"
-            what = f"{plural(n, 'record')} with a good checksum but no message of W&B; skipped"
-            self._file.add(Notice("corrupt", where, what, n))
-            self._malformed = []
-
-    def _run(self, data: bytes, at: int, end: int) -> None:
-        self._settings.add_run(data, at, end)
-        if self._settings.start_time is not None:
-            self._history.start_time = self._settings.start_time
-
-    def _define(self, data: bytes, at: int, end: int) -> None:
-        self._axes.define(record.definition(data, at, end))
-
-    def _tensorboard(self, data: bytes, at: int, end: int) -> None:
-        # A log that W&B copies from TensorBoard counts the steps of the latter in this key.
-        self._axes.define(record.Definition("", "*", "global_step"))
-
-    def _end(self, data: bytes, at: int, end: int) -> None:
-        self._exit = record.exit_code(data, at, end)
-        if self._exit:
-            how = "was interrupted" if self._exit == _INTERRUPTED else "failed"
-            self._file.note("unfinished", f"exit code {self._exit}: the run {how}")
-
-    def _close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        if not self._settings.config:
-            self._read_config()
-        if self._history.skipped:
-            self._file.note(
-                "skipped",
-                no_numbers([f"{n} ({what})" for n, what in self._history.skipped.items()]),
-            )
-        for what in self._axes.assumed:
-            self._file.note("assumed", what)
-        if not self._history.rows or self._holes:
-            self._use_summary()
-        if not self._records:
-            self._file.note("empty", "no intact record")
-        elif not self._history.rows:
-            self._file.note("empty", f"{plural(self._records, 'record')}, but no row of history")
-        if self._exit is None and self._records:
-            self._file.note("unfinished", "no exit code: the run was killed or is still going")
-
-    def _read_config(self) -> None:
-        path = beside.config_file(self._path)
-        if path is not None:
-            found, notice = read_yaml(path)
-            self._settings.adopt(found)
-            if notice:
-                self._file.add(notice)
-
-    def _use_summary(self) -> None:
-        values, source, problem = final_values(self._path)
-        if problem:
-            self._file.add(Notice("corrupt", "wandb-summary.json", problem, None))
-        step = whole(values.get("_step"))
-        step = self._history.step if step is None else step
-        wall_time = values.get("_timestamp", math.nan)
-        new = {
-            name: value
-            for name, value in values.items()
-            if not name.startswith("_") and name not in self._history.metrics
-        }
-        if new:
-            self._history.add_summary(new, wall_time, step)
-            what = f"final values of {plural(len(new), 'metric')} from {source}, at step {step}"
-            self._file.note("assumed", f"{what}: the history does not have them")

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.render import _sweep, _table
+from trainlens.render._overview import marked
 from trainlens.render._visible import plain
-from trainlens.reporting import Chart, Clock, Line, Report, RunSummary
+from trainlens.reporting import Chart, Clock, Item, Line, Report, RunSummary
 from trainlens.stats.resample import Buckets
 
 _LIMIT = 3.4e38
 _BAD = 400
+# Knots of a run's clock, all or of many runs.
+_ALL, _FEW = 1000, 17
 # Settings, not measurements: smoothing would only blur when they changed.
 _PLANNED = frozenset({"learning-rate", "dropout", "loss-weight", "epoch", "progress"})
 
@@ -31,26 +36,48 @@ def dumps(value: Any) -> str:
 
 
 def payload(report: Report) -> dict[str, Any]:
-    """Runs, grids, charts and findings as plain values."""
+    """All that the scripts of a page read, as plain values.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    dict
+        The runs that are drawn, their grids, charts and findings; the table of many runs; the
+        sweep.
+    """
     grids = _Grids()
-    charts = [_chart(c, grids) for c in report.charts]
-    return {
-        "runs": [_run(r) for r in report.runs],
+    spot = {run: place for place, run in enumerate(report.drawn)}
+    charts = [_chart(c, grids, spot, report.many) for c in report.charts]
+    held: dict[str, Any] = {
+        "runs": [_run(report.runs[i], _FEW if report.many else _ALL) for i in report.drawn],
         "grids": grids.held,
         "charts": charts,
         "marks": [
-            {
-                "n": i.number,
-                "run": i.run,
-                "sev": i.finding.severity.value,
-                "chart": i.chart,
-                "a": i.finding.first_step,
-                "b": i.finding.first_step if i.finding.last_step is None else i.finding.last_step,
-                "title": i.title,
-            }
-            for i in report.items
-            if i.finding.first_step is not None
+            _mark(i, spot[i.run]) for i in marked(report) if i.finding.first_step is not None
         ],
+    }
+    rows: Sequence[int] | Mapping[int, int] = range(len(report.runs))
+    if report.many:
+        held["table"] = _table.table(report)
+        rows = {run: place for place, run in enumerate(_table.order(report))}
+    if report.sweep is not None:
+        held["sweep"] = _sweep.data(report, rows)
+    return held
+
+
+def _mark(item: Item, run: int) -> dict[str, Any]:
+    first, last = item.finding.first_step, item.finding.last_step
+    return {
+        "n": item.number,
+        "run": run,
+        "sev": item.finding.severity.value,
+        "chart": item.chart,
+        "a": first,
+        "b": first if last is None else last,
+        "title": item.title,
     }
 
 
@@ -88,7 +115,7 @@ def _floats(values: NDArray[np.float64]) -> str:
     return _pack(np.clip(values, -_LIMIT, _LIMIT), np.float32)
 
 
-def _chart(chart: Chart, grids: _Grids) -> dict[str, Any]:
+def _chart(chart: Chart, grids: _Grids, spot: Mapping[int, int], short: bool) -> dict[str, Any]:
     return {
         "k": chart.key,
         "name": chart.metric,
@@ -97,19 +124,21 @@ def _chart(chart: Chart, grids: _Grids) -> dict[str, Any]:
         "smooth": chart.role not in _PLANNED,
         "log": chart.log,
         "own": chart.own_axis,
-        "lines": [_line(line, grids) for line in chart.lines],
+        "lines": [_line(line, grids, spot[line.run], short) for line in chart.lines],
     }
 
 
-def _line(line: Line, grids: _Grids) -> dict[str, Any]:
+def _line(line: Line, grids: _Grids, run: int, short: bool) -> dict[str, Any]:
     held = line.buckets
     packed: dict[str, Any] = {
-        "r": line.run,
+        "r": run,
         "s": line.split,
         "g": grids.place(held),
         "m": _floats(held.mean),
     }
-    if not held.exact:
+    if short and not held.exact:
+        packed.update(_spread(held))
+    elif not held.exact:
         packed["l"], packed["h"] = _floats(held.low), _floats(held.high)
     bad = np.flatnonzero(held.bad)[:_BAD]
     if len(bad):
@@ -117,7 +146,16 @@ def _line(line: Line, grids: _Grids) -> dict[str, Any]:
     return packed
 
 
-def _run(run: RunSummary) -> dict[str, Any]:
+def _spread(held: Buckets) -> dict[str, str]:
+    """How far minima, then maxima, are from the means: the upper halves of float32, rounded."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.concatenate([held.mean - held.low, held.high - held.mean])
+    bits = np.clip(np.nan_to_num(apart), 0, _LIMIT / 2).astype("<f4").view("<u4")
+    half = ((bits + 0x8000) >> 16).astype("<u2")
+    return {"w": base64.b64encode(half.tobytes()).decode()} if half.any() else {}
+
+
+def _run(run: RunSummary, knots: int) -> dict[str, Any]:
     packed: dict[str, Any] = {
         "n": run.name,
         "c": run.colour,
@@ -129,14 +167,16 @@ def _run(run: RunSummary) -> dict[str, Any]:
     if run.phases:
         packed["ph"] = [[p.step, p.label] for p in run.phases]
     if run.clock is not None:
-        packed.update(_clock(run.clock))
+        packed.update(_clock(run.clock, knots))
     return packed
 
 
-def _clock(clock: Clock) -> dict[str, Any]:
+def _clock(clock: Clock, knots: int) -> dict[str, Any]:
+    n = len(clock.step)
+    at = np.unique(np.linspace(0, n - 1, min(n, knots)).round().astype(int)).tolist()
     known = {}
     if not np.isnan(clock.epoch).any():
-        known["ce"] = [float(f"{v:.6g}") for v in clock.epoch]
+        known["ce"] = [float(f"{v:.6g}") for v in clock.epoch[at]]
     if not np.isnan(clock.seconds).any() and clock.seconds[-1] > 0:
-        known["ct"] = [round(float(v), 1) for v in clock.seconds]
-    return {"cs": clock.step.tolist(), **known} if known else {}
+        known["ct"] = [round(float(v), 1) for v in clock.seconds[at]]
+    return {"cs": clock.step[at].tolist(), **known} if known else {}

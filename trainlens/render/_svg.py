@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trainlens import words
 from trainlens.render._visible import visible
-from trainlens.reporting import Chart, Item, Report, View
+from trainlens.reporting import Chart, Item, Line, Report, View
 from trainlens.stats.resample import Buckets
 
 COLOURS = (
@@ -107,7 +107,7 @@ def ticks(low: float, high: float, log: bool, most: int = 5) -> list[float]:
     return [k * unit for k in range(first, min(last, first + 2 * most) + 1)]
 
 
-def chart(held: Chart, report: Report, most: int, bands: bool) -> Markup:
+def chart(held: Chart, report: Report, most: int, bands: bool, marked: Sequence[Item]) -> Markup:
     """A whole chart.
 
     Parameters
@@ -118,21 +118,56 @@ def chart(held: Chart, report: Report, most: int, bands: bool) -> Markup:
         Points drawn of each line.
     bands : bool
         Whether minima and maxima are shaded.
+    marked : sequence of Item
+        Findings that may have a mark.
     """
     low, high, _ = domain((line.buckets for line in held.lines), held.log)
     first, last = held.steps
     frame = Frame(first, max(last, first + 1), low, high, held.log, (100, 30, 1104, 356))
     parts = [_axes(frame)]
     if not held.own_axis:
-        parts.append(_context(frame, report, held))
+        parts.append(_context(frame, report, [i for i in marked if i.chart == held.key]))
+    if report.many:
+        return _svg(
+            "".join([*parts, *_bundles(frame, held, report, most)]), 1120, 400, _title(held)
+        )
     order = sorted(held.lines, key=lambda line: report.runs[line.run].colour is not None)
     for line in order:
         run = report.runs[line.run]
-        colour = GREY if run.colour is None else COLOURS[run.colour]
-        name = "rg" if run.colour is None else f"r{run.colour}"
-        dash = "10 6" if line.split != "train" and _has_train(held) else DASHES[run.dash % 4]
+        name, colour, dash = _look(run.colour, run.dash, line, held)
         parts.append(_line(frame, thinned(line.buckets, most), colour, name, dash, bands))
-    return _svg("".join(parts), 1120, 400, f"{held.metric}: {held.group}")
+    return _svg("".join(parts), 1120, 400, _title(held))
+
+
+def _title(held: Chart) -> str:
+    return f"{held.metric}: {held.group}"
+
+
+def _bundles(frame: Frame, held: Chart, report: Report, most: int) -> list[str]:
+    """The lines of many runs, those that look alike as one path; the grey ones below."""
+    paths: dict[tuple[str, str, str], list[str]] = {}
+    for line in held.lines:
+        look = _look(report.runs[line.run].colour, report.runs[line.run].dash, line, held)
+        few = thinned(line.buckets, most)
+        x = frame.x(few.first / 2 + few.last / 2)
+        parts = paths.setdefault(look, [])
+        for part in _stretches(np.isfinite(few.mean)):
+            parts.append(_points(x[part], frame.y(few.mean[part])) + "h0" * (len(part) == 1))
+    return [
+        f'<path class="{name}" d="{"".join(parts)}" fill="none" stroke="{colour}"'
+        f'{_dashed(dash)} stroke-linecap="round" {_WIDTH}/>'
+        for (name, colour, dash), parts in sorted(paths.items(), reverse=True)
+    ]
+
+
+def _look(colour: int | None, dash: int, line: Line, held: Chart) -> tuple[str, str, str]:
+    """Class, colour and dashes of a line."""
+    dashes = "10 6" if line.split != "train" and _has_train(held) else DASHES[dash % 4]
+    return ("rg", GREY, dashes) if colour is None else (f"r{colour}", COLOURS[colour], dashes)
+
+
+def _dashed(dash: str) -> str:
+    return f' stroke-dasharray="{dash}"' if dash else ""
 
 
 def view(held: View, severity: str) -> Markup:
@@ -259,7 +294,7 @@ def _exponent(value: float) -> str:
 def _line(frame: Frame, held: Buckets, colour: str, name: str, dash: str, bands: bool) -> str:
     x = frame.x(held.first / 2 + held.last / 2)
     good = np.isfinite(held.mean)
-    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    dashes = _dashed(dash)
     out = []
     for part in _stretches(good):
         if bands and not held.exact and len(part) > 1:
@@ -336,10 +371,10 @@ def _marks(frame: Frame, items: Sequence[Item]) -> list[str]:
     return shades + numbers
 
 
-def _context(frame: Frame, report: Report, held: Chart) -> str:
+def _context(frame: Frame, report: Report, marked: Sequence[Item]) -> str:
     """Shaded findings of this chart, attempts and phases of a lone run."""
     _, top, _, bottom = frame.box
-    out = _marks(frame, [i for i in report.items if i.chart == held.key])
+    out = _marks(frame, marked)
     if len(report.runs) == 1:
         run = report.runs[0]
         starts: Sequence[int] = [a.first for a in run.attempts[1:]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import cache
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 SCRIPTS = ("model.js", "draw.js", "interact.js", "page.js")
+"""Of every page; what else a page needs is put behind them."""
 _SEVERITY_WORD = {"error": "error", "warning": "warning", "info": "note"}
 _SVG_POINTS = 7_000
 _FULL_RESULTS = 600
 _SHOWN_RUNS = 8
 _SHOWN_SETTINGS = 60
 _OLD = 60 * 86400.0
+_EMBEDDED = 100_000
+_INPUTS = 20
+_RUN_BYTES, _FINDING_BYTES = 150, 300
 
 
 def page(report: Report) -> str:
@@ -46,33 +51,39 @@ def page(report: Report) -> str:
     """
     from markupsafe import Markup
 
-    from trainlens.render import _svg
+    from trainlens.render import _overview, _svg, _sweep, _table
     from trainlens.render._payload import dumps, payload
 
-    environment, style, script = _environment()
+    environment = _environment()
+    style, script = _files(report)
     lines = sum(len(c.lines) for c in report.charts)
-    most = min(160, max(24, _SVG_POINTS // max(lines, 1)))
+    most = min(160, max(16 if report.many else 24, _SVG_POINTS // max(lines, 1)))
+    marked = _overview.marked(report)
     return environment.get_template("page.html").render(
         report=report,
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),
         data_json=Markup(dumps(payload(report))),
-        findings_json=Markup(dumps(_findings(report))),
-        draw_chart=lambda c: _svg.chart(c, report, most, len(c.lines) <= 6),
+        findings_json=Markup(embedded) if (embedded := _embedded(report)) else None,
+        draw_chart=lambda c: _svg.chart(c, report, most, len(c.lines) <= 6, marked),
         draw_view=_svg.view,
         draw_spark=lambda run: _svg.spark(run.spark, run.colour),
+        overview=_overview,
+        sweeping=_sweep,
+        tabled=_table,
+        columns=_table.columns(report),
+        mixed=_table.mixed(report),
         **_words(report),
     )
 
 
 @cache
-def _environment() -> tuple[Environment, str, str]:
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("trainlens.templates", "")
     environment = Environment(
-        loader=loader,
+        loader=PackageLoader("trainlens.templates", ""),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -93,11 +104,22 @@ def _environment() -> tuple[Environment, str, str]:
         severity_word=_SEVERITY_WORD,
     )
 
-    def text(name: str) -> str:
-        return loader.get_source(environment, name)[0]
+    return environment
 
-    script = '"use strict";\n(() => {\n' + "\n".join(map(text, SCRIPTS)) + "})();\n"
-    return environment, text("page.css"), script
+
+def _files(report: Report) -> tuple[str, str]:
+    """Style sheet and script of a page, made of the files that it needs."""
+    parts = [name for name, wanted in (("table", report.many), ("sweep", report.sweep)) if wanted]
+    script = "\n".join(map(_text, [*SCRIPTS, *(f"{part}.js" for part in parts)]))
+    style = "".join(map(_text, ["page.css", *(f"{part}.css" for part in parts)]))
+    return style, f'"use strict";\n(() => {{\n{script}}})();\n'
+
+
+@cache
+def _text(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
 
 
 def _shown(value: object) -> object:
@@ -116,11 +138,23 @@ def _policy(style: str, script: str) -> str:
     )
 
 
+def _embedded(report: Report) -> str:
+    """The findings as JSON; empty where they are too many to stand in the page as well."""
+    from trainlens.render._payload import dumps
+
+    if not report.many:
+        return dumps(_findings(report))
+    if _RUN_BYTES * len(report.runs) + _FINDING_BYTES * len(report.items) > _EMBEDDED:
+        return ""
+    text = dumps(_findings(report))
+    return text if len(text) <= _EMBEDDED else ""
+
+
 def _findings(report: Report) -> dict[str, Any]:
     from trainlens.render.json import document
 
     told = document(report.judged, report.notices)
-    if sum(len(d.results) for d in report.judged) > _FULL_RESULTS:
+    if report.many or sum(len(d.results) for d in report.judged) > _FULL_RESULTS:
         for run in told["runs"]:
             run["results"] = [r for r in run["results"] if r["status"] == "fail"]
     return told
@@ -128,7 +162,7 @@ def _findings(report: Report) -> dict[str, Any]:
 
 def _words(report: Report) -> dict[str, Any]:
     """What the templates say that depends on the whole report."""
-    ranked, mixed = report.ranking, _mixed(report)
+    ranked = report.ranking
     lone = report.runs[0] if len(report.runs) == 1 else None
     return {
         "created": _date(report.created),
@@ -137,9 +171,10 @@ def _words(report: Report) -> dict[str, Any]:
         "age": _last_record(lone, report.created)
         if lone is not None and lone.age is not None
         else "",
-        "columns": _columns(report, mixed),
-        "mixed": mixed,
         "ranked": ranked is not None,
+        "spot": {run: place for place, run in enumerate(report.drawn)},
+        "some": _some(len(report.drawn), len(report.runs)),
+        "inputs": report.inputs[:_INPUTS] if report.many else report.inputs,
         "order": {"failing": 0, "warning": 1, "inconclusive": 2, "healthy": 3},
         "verdict_icon": {
             "failing": "error",
@@ -153,31 +188,15 @@ def _words(report: Report) -> dict[str, Any]:
             "inconclusive": "soft",
             "healthy": "",
         },
-        "flagged": sum(r.verdict in ("failing", "warning") for r in report.runs),
-        "differences": _differences(report),
+        "statuses": Counter(r.verdict for r in report.runs),
+        "flagged": sum(report.judged[i].flagged for i in report.drawn),
+        "differences": {} if report.many else _differences(report),
         "chart_groups": _chart_groups(report.charts),
-        "resolution": _resolution(report.charts),
+        "resolution": _resolution(report),
         "now_text": lambda c: _now(c, report.runs),
         "lost_words": _lost(report.lost),
         "has_charts": bool(report.charts),
     }
-
-
-def _mixed(report: Report) -> bool:
-    """Whether the runs stand with different quantities, so that each must name its own."""
-    return len({(r.standing.metric, r.standing.split) for r in report.runs if r.standing}) > 1
-
-
-def _columns(report: Report, mixed: bool) -> list[tuple[str, bool]]:
-    columns = [("Run", False), ("Status", False), ("Findings", True), ("Last step", True)]
-    s = next((r.standing for r in report.runs if r.standing is not None), None)
-    if s is not None:
-        unit = f" ({s.unit})" if s.unit else ""
-        named = [("Measure", False), ("Best", True)]
-        own = [(f"Best {s.split}/{shortened(s.metric, 24)}{unit}", True)]
-        columns += named if mixed else own
-        columns += [("at step", True), ("Final", True), ("Course", False)]
-    return [*columns, ("Duration", True), ("Last record", True)]
 
 
 def _chart_groups(charts: Sequence[Chart]) -> list[tuple[str, list[Chart]]]:
@@ -211,15 +230,28 @@ def _differences(report: Report) -> dict[str, Any]:
     }
 
 
-def _resolution(charts: Sequence[Chart]) -> str:
-    summarised = [c for c in charts if c.width > 1]
+def _some(drawn: int, runs: int) -> str:
+    if drawn == runs:
+        return ""
+    return (
+        f"Curves of {words.step(drawn)} of {words.step(runs)} runs: the gravest, the best, and "
+        "others from best to worst at even distances."
+    )
+
+
+def _resolution(report: Report) -> str:
+    summarised = [c for c in report.charts if c.width > 1]
     if not summarised:
         return "Every point is drawn."
     widest = max(c.width for c in summarised)
     most = max(len(line.buckets) for c in summarised for line in c.lines)
+    buckets = f"At most {words.step(most)} buckets of {words.step(widest)} steps a curve: "
+    if report.many:
+        return (
+            f"{buckets}means are exact, minima and maxima within 0.4 % of their distance to them."
+        )
     return (
-        f"At most {words.step(most)} buckets of {words.step(widest)} steps a curve: mean, minimum "
-        "and maximum are exact, and around findings every point is drawn."
+        f"{buckets}mean, minimum and maximum are exact, and around findings every point is drawn."
     )
 
 

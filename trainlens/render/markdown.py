@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 
 from trainlens import words
+from trainlens.render._overview import brief, folds, settings
+from trainlens.render._table import order
 from trainlens.render._visible import visible
 from trainlens.reporting import TOP, Item, Outcome, Report, RunSummary
 from trainlens.verdict import shortened
@@ -17,6 +19,8 @@ _LIST = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
 _LINK = re.compile(r"(:(?=//)|(?<=www)\.|@)", re.IGNORECASE)
 _MARKS = {"error": "**error**", "warning": "**warning**", "info": "note"}
 _MOST_NOTICES = 50
+_BEST = 10
+"""Rows of the table of many runs."""
 
 
 def page(report: Report) -> str:
@@ -36,9 +40,9 @@ def page(report: Report) -> str:
         *_head(report),
         *(quality if report.damaged else ()),
         *_findings(report),
-        *_runs(report.runs),
+        *(_best_runs(report) if report.many else _runs(report.runs, f"Runs ({len(report.runs)})")),
         *_tables(report),
-        *_settings(report),
+        *(_many_settings(report) if report.many else _settings(report)),
         *(() if report.damaged else quality),
         *_foot(report),
     ]
@@ -96,13 +100,15 @@ def _quality(report: Report) -> Iterator[str]:
 
 
 def _findings(report: Report) -> Iterator[str]:
-    yield f"## Findings ({len(report.items)})"
+    yield f"## Findings ({words.step(len(report.items)) if report.many else len(report.items)})"
     if not report.items:
         yield "No rule found a fault." if report.passed else "No rule could judge what is here."
     shown = report.items[:TOP] if report.groups else report.items
     for item in shown:
         yield from _finding(item)
-    for group in report.groups:
+    if report.many and report.groups:
+        yield _by_rule(report)
+    for group in () if report.many else report.groups:
         rest = [i for i in group.items if i.number > TOP]
         if rest:
             yield f"### {escaped(group.title)}: {len(rest)} more"
@@ -112,7 +118,7 @@ def _findings(report: Report) -> Iterator[str]:
         ("Not applicable", report.not_applicable),
         ("Could not decide", report.undecided),
     ):
-        yield from _outcomes(title, outcomes)
+        yield from _outcomes(title, outcomes, report.many)
 
 
 def _finding(item: Item) -> Iterator[str]:
@@ -141,16 +147,41 @@ def _short(item: Item) -> str:
     return f"- {escaped(item.run_name)}{where}: {escaped(item.finding.message)}"
 
 
-def _outcomes(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _by_rule(report: Report) -> str:
+    rows = (
+        [escaped(f.title), _MARKS[f.severity], words.step(f.runs), words.step(f.found)]
+        for f in folds(report)
+    )
+    heads = ["rule", "gravest", f"runs of {words.step(len(report.runs))}", "findings"]
+    return f"{_table(heads, rows)}\n\nEvery finding stands in report.json."
+
+
+def _outcomes(title: str, outcomes: Sequence[Outcome], many: bool) -> Iterator[str]:
     if outcomes:
-        lines = [f"- {code(o.rule)} {escaped(o.message)}" for o in outcomes]
+        shown = brief(outcomes) if many else outcomes
+        lines = [f"- {code(o.rule)} {escaped(o.message)}" for o in shown]
         yield f"<details><summary>{title} ({len({o.rule for o in outcomes})})</summary>"
         yield "\n".join(lines)
         yield "</details>"
 
 
-def _runs(runs: Sequence[RunSummary]) -> Iterator[str]:
-    yield f"## Runs ({len(runs)})"
+def _best_runs(report: Report) -> Iterator[str]:
+    """The best runs in which nothing grave was found, or the first ones without a ranking."""
+    good = [i for i in order(report) if not report.judged[i].flagged]
+    shown = [report.runs[i] for i in (good or order(report))[:_BEST]]
+    which = "best ones without a fault" if good else "gravest ones"
+    title = f"Runs ({words.step(len(report.runs))}): the {len(shown)} {which}"
+    yield from _runs(shown, title)
+
+
+def _many_settings(report: Report) -> Iterator[str]:
+    if report.config_differences:
+        yield f"## Settings that differ ({len(report.config_differences)})"
+        yield "\n".join(f"- {escaped(n)}: {escaped(which)}" for n, _, which in settings(report))
+
+
+def _runs(runs: Sequence[RunSummary], title: str) -> Iterator[str]:
+    yield f"## {title}"
     ranked = next((r.standing for r in runs if r.standing is not None), None)
     heads = ["run", "status", "findings", "last step"]
     if ranked is not None:

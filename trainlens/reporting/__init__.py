@@ -170,6 +170,13 @@ class Report:
         return len(self.runs) > MANY
 
     @property
+    def top(self) -> tuple[Item, ...]:
+        """The findings that matter first; of many runs, the gravest of each of three rules."""
+        if self.many and self.groups:
+            return tuple(group.items[0] for group in self.groups[:TOP])
+        return self.items[:TOP]
+
+    @property
     def damaged(self) -> bool:
         """Whether a record was lost, counted or not."""
         return self.lost != 0

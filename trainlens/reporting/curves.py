@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.compact import Compact
 from trainlens.roles import Role
 from trainlens.rules.base import Finding
 from trainlens.run import Key, Run, Series, unknown
@@ -25,11 +26,11 @@ Window = tuple[int, int]
 
 def share(lines: int) -> int:
     """Buckets that each of so many lines of a report may have."""
-    return int(np.clip(_BUCKETS // max(lines, 1), _LEAST, _MOST))
+    return min(max(_BUCKETS // max(lines, 1), _LEAST), _MOST)
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+@dataclass(frozen=True, eq=False, slots=True)
+class Curve(Compact):
     """A series of a run, summarised on the grid of `trainlens.stats.aligned`.
 
     Parameters

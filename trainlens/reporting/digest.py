@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainlens import verdict
+from trainlens.compact import Compact
 from trainlens.judged import Judged, judged
 from trainlens.reporting.curves import Curve, curves
 from trainlens.reporting.inputs import Input, inspect
@@ -22,8 +23,8 @@ _VIEWS = 64
 """Findings of a run that get a small chart."""
 
 
-@dataclass(frozen=True, eq=False)
-class Digest:
+@dataclass(frozen=True, eq=False, slots=True)
+class Digest(Compact):
     """A judged run in short.
 
     Parameters

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from trainlens.compact import Compact
 
 _HEAD = 65536
 _FILES = 5000
 
 
-@dataclass(frozen=True)
-class Input:
+@dataclass(frozen=True, slots=True)
+class Input(Compact):
     """What an input looked like.
 
     Parameters
@@ -41,15 +44,16 @@ def inspect(path: str) -> Input:
     """Fingerprint a file or a folder (its first 5,000 files, links not followed)."""
     digest = hashlib.sha256()
     files, size, modified = 0, 0, float("-inf")
-    root = Path(path)
     try:
-        for name, status in _walk(root):
+        own = os.stat(path)
+        folder = stat.S_ISDIR(own.st_mode)
+        for name, status in _walk(Path(path)) if folder else [(os.path.basename(path), own)]:
             files += 1
             size += status.st_size
             modified = max(modified, status.st_mtime)
             digest.update(f"{os.fspath(name)}\0{status.st_size}\n".encode(errors="replace"))
-        if root.is_file():
-            with open(root, "rb") as file:
+        if stat.S_ISREG(own.st_mode):
+            with open(path, "rb", buffering=0) as file:
                 digest.update(file.read(_HEAD))
     except (OSError, ValueError):
         return Input(path)
@@ -57,9 +61,6 @@ def inspect(path: str) -> Input:
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    if not root.is_dir():
-        yield Path(root.name), root.stat()
-        return
     left = _FILES
     for folder, folders, names in os.walk(root):
         folders.sort()

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainlens.compact import Compact
 from trainlens.run import Run, Series
 
 _MOST = 8
 
 
-@dataclass(frozen=True)
-class Phase:
+@dataclass(frozen=True, slots=True)
+class Phase(Compact):
     """A change of the training at a step, in a word or two."""
 
     step: int
@@ -45,6 +46,8 @@ def _rate_phases(rate: Series) -> list[Phase]:
             found.append(Phase(int(step[top]), "warmup ends"))
     with np.errstate(divide="ignore", invalid="ignore"):
         falls = (value[:-1] > 0.01 * peak) & (value[1:] / value[:-1] < 0.67)
+    if not falls.any():
+        return found
     # Where one fall follows another at once, it is the tail of a decay.
     alone = np.flatnonzero(falls & ~np.append(falls[1:], False) & ~np.append(False, falls[:-1]))
     if len(alone) <= _MOST:

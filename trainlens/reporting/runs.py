@@ -6,16 +6,18 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.compact import Compact
 from trainlens.judged import Judged
 from trainlens.reporting.phases import Phase, phases
 from trainlens.run import Key, Notice, Run, Series
-from trainlens.stats.noise import second_difference_noise
-from trainlens.stats.resample import bucket, points, uniform_edges
+from trainlens.stats.noise import median, second_difference_noise
+from trainlens.stats.resample import Floats, bucket, points, uniform_edges
 
 _COLOURS = 8
 _KNOTS = 65
@@ -25,8 +27,8 @@ _SETTINGS = 1000
 _YEAR_2000 = 946_684_800.0
 
 
-@dataclass(frozen=True)
-class Standing:
+@dataclass(frozen=True, slots=True)
+class Standing(Compact):
     """How a run did on the quantity that the runs are ranked by, or on its own leading one.
 
     Parameters
@@ -50,16 +52,16 @@ class Standing:
     noise: float
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
+@dataclass(frozen=True, eq=False, slots=True)
+class Ranked(Compact):
     """How a run stands on one quantity, and its course in few values, shape (s,)."""
 
     standing: Standing
     spark: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Attempt:
+@dataclass(frozen=True, slots=True)
+class Attempt(Compact):
     """A contiguous training of a run; `began` in Unix seconds, NaN where unknown."""
 
     first: int
@@ -67,8 +69,8 @@ class Attempt:
     began: float
 
 
-@dataclass(frozen=True)
-class Gap:
+@dataclass(frozen=True, slots=True)
+class Gap(Compact):
     """A pause in the log: between which steps, and how long in seconds."""
 
     before: int
@@ -76,8 +78,8 @@ class Gap:
     seconds: float
 
 
-@dataclass(frozen=True, eq=False)
-class Clock:
+@dataclass(frozen=True, eq=False, slots=True)
+class Clock(Compact):
     """Step, epoch and seconds since the start of a run at some knots, shape (k,); NaN unknown."""
 
     step: NDArray[np.int64]
@@ -85,8 +87,8 @@ class Clock:
     seconds: NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class RunSummary:
+@dataclass(frozen=True, eq=False, slots=True)
+class RunSummary(Compact):
     """All that a report says about a run besides its findings and curves.
 
     Parameters
@@ -181,6 +183,8 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
     # A clock that says 1970 says nothing.
     age = None if times is None or times[1] < _YEAR_2000 else max(0.0, now - times[1])
     pace = _pace(run)
+    seconds = np.diff(pace.wall_time) if pace is not None else np.empty(0)
+    rhythm = median(seconds) if pace is not None else 0.0
     return RunSummary(
         index=0,
         name=run.name,
@@ -193,10 +197,10 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         points=run.points,
         attempts=_attempts(run),
         age=age,
-        running=age is not None and age < max(120.0, 5 * _rhythm(pace)),
+        running=age is not None and age < max(120.0, 5 * rhythm),
         seconds=None if times is None else times[1] - times[0],
-        rate=_rate(pace),
-        gaps=_gaps(pace),
+        rate=_rate(pace, seconds),
+        gaps=_gaps(pace, seconds, rhythm),
         standing=None,
         spark=np.empty(0),
         colour=None,
@@ -219,8 +223,7 @@ def standings(run: Run) -> dict[Key, Ranked]:
 
 def _standing(series: Series) -> Standing:
     held = series.finite
-    with np.errstate(over="ignore", invalid="ignore"):
-        noise = second_difference_noise(held.value)
+    noise = second_difference_noise(held.value)
     at = int(np.argmax(held.value) if series.role.direction == "max" else np.argmin(held.value))
     return Standing(
         series.metric,
@@ -251,6 +254,8 @@ def _attempts(run: Run) -> tuple[Attempt, ...]:
     series = max(run.training_series, key=lambda s: (s.attempts, len(s)), default=None)
     if series is None:
         return ()
+    if series.attempts == 1:
+        return (Attempt(*series.span, float(series.wall_time[0])),)
     start = np.flatnonzero(np.diff(series.attempt, prepend=-1))
     stop = np.append(start[1:], len(series))
     return tuple(
@@ -269,23 +274,22 @@ def _pace(run: Run) -> Series | None:
     return series
 
 
-def _rhythm(pace: Series | None) -> float:
-    return 0.0 if pace is None else float(np.median(np.diff(pace.wall_time)))
-
-
-def _rate(pace: Series | None) -> float | None:
+def _rate(pace: Series | None, seconds: Floats) -> float | None:
     if pace is None:
         return None
-    seconds, steps = np.diff(pace.wall_time), np.diff(pace.step)
+    steps = np.diff(pace.step)
     good = (seconds > 0) & (steps > 0)
-    return float(1 / np.median(seconds[good] / steps[good])) if good.any() else None
+    if not good.all():
+        seconds, steps = seconds[good], steps[good]
+    return 1 / median(seconds / steps) if len(steps) else None
 
 
-def _gaps(pace: Series | None) -> tuple[Gap, ...]:
+def _gaps(pace: Series | None, seconds: Floats, rhythm: float) -> tuple[Gap, ...]:
     if pace is None:
         return ()
-    seconds = np.diff(pace.wall_time)
-    long = np.flatnonzero(seconds > max(60.0, 20 * float(np.median(seconds))))
+    long = (seconds > max(60.0, 20 * rhythm)).nonzero()[0]
+    if not len(long):
+        return ()
     worst = long[np.argsort(-seconds[long], kind="stable")][:5]
     return tuple(Gap(int(pace.step[i]), int(pace.step[i + 1]), float(seconds[i])) for i in worst)
 
@@ -295,11 +299,20 @@ def _clock(run: Run) -> Clock | None:
     if series is None:
         return None
     held = series.effective
-    index = np.unique(np.linspace(0, len(held) - 1, _KNOTS).round().astype(np.intp))
-    step = held.step[index]
+    index = _knots(len(held))
     seconds = held.wall_time[index]
-    return Clock(step, _epochs(run, held, index), _ascending(seconds - np.nanmin(seconds))
-                 if not np.isnan(seconds).all() else seconds)  # fmt: skip
+    known = seconds[~np.isnan(seconds)]
+    if len(known):
+        seconds = _ascending(seconds - known.min())
+    return Clock(held.step[index], _epochs(run, held, index), seconds)
+
+
+@lru_cache(maxsize=64)
+def _knots(n: int) -> NDArray[np.intp]:
+    """Positions of up to `_KNOTS` points among `n`; many runs of a sweep are equally long."""
+    index = np.unique(np.linspace(0, n - 1, _KNOTS).round().astype(np.intp))
+    index.flags.writeable = False
+    return index
 
 
 def _epochs(run: Run, held: Series, index: NDArray[np.intp]) -> NDArray[np.float64]:

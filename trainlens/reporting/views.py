@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.compact import Compact
 from trainlens.rules.base import Finding
 from trainlens.run import Run, Series
 from trainlens.stats.resample import Buckets, bucket, uniform_edges
@@ -14,8 +15,8 @@ from trainlens.stats.resample import Buckets, bucket, uniform_edges
 _BUCKETS = 120
 
 
-@dataclass(frozen=True, eq=False)
-class View:
+@dataclass(frozen=True, eq=False, slots=True)
+class View(Compact):
     """The surroundings of a finding at high resolution, for a small chart.
 
     Parameters

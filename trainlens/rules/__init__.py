@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from trainlens.errors import UsageError
@@ -35,12 +35,12 @@ class Diagnosis:
     results: tuple[Finding, ...]
     profile: str = "default"
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """The faults, the gravest and surest first."""
         return tuple(sorted((f for f in self.results if f.failed), key=gravity))
 
-    @property
+    @cached_property
     def severity(self) -> Severity | None:
         """The gravest severity among the faults, None without any."""
         return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
@@ -111,6 +111,8 @@ def choose(
     """
     rules = all_rules(profile)
     wanted, unwanted = set(select), set(ignore)
+    if not wanted and not unwanted:
+        return rules
     for name in sorted(wanted | unwanted):
         if name not in rules:
             raise UsageError(f"unknown rule {name!r}; `trainlens rules` lists them")

@@ -81,12 +81,12 @@ def _finding(
             "last": last,
             "peak": event.peak,
             "peak_step": event.peak_step,
-            "level_ratio": float(np.clip(detector.rise, -1e308, 1e308)),
+            "level_ratio": min(max(detector.rise, -1e308), 1e308),
             "z": event.z,
             "points": event.points,
         },
         severity="info" if reward else "warning" if mild else None,
-        confidence=float(np.clip(event.z / (event.z + 1.5), 0.6, 0.99)),
+        confidence=min(max(event.z / (event.z + 1.5), 0.6), 0.99),
     )
 
 

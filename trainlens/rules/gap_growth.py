@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats, condense
 from trainlens.stats.gains import Gain, gain
 from trainlens.stats.noise import median
-from trainlens.stats.rise import rise
-from trainlens.stats.trend import scale_free
 
 LEAST = 10
 """Fewer matched evaluations than this show no trend of a gap."""
@@ -86,7 +85,7 @@ def _match(val: Series, train: Series) -> _Matched:
     both = both / (unit or 1.0)
     sign = -1.0 if val.role.direction == "max" else 1.0
     level, mean = both[: len(v)] * sign, both[len(v) :] * sign
-    half = max(median(np.diff(at)), _interval(place)) / 2
+    half = max(median(at[1:] - at[:-1]), _interval(place)) / 2
     a, b = np.searchsorted(place, at - half), np.searchsorted(place, at + half, "right")
     near = b > a
     total = np.concatenate([[0.0], np.cumsum(mean)])
@@ -96,7 +95,7 @@ def _match(val: Series, train: Series) -> _Matched:
 
 
 def _interval(place: Floats) -> float:
-    return median(np.diff(place)) if len(place) > 1 else 0.0
+    return median(place[1:] - place[:-1]) if len(place) > 1 else 0.0
 
 
 def _scale(level: Floats) -> float:
@@ -117,7 +116,7 @@ def _judge(val: Series, train: Series, least_widening: float, follow: float, z: 
             evidence={"matched": len(matched.step), "matched_needed": LEAST},
         )
     curve = val.finite
-    worse = rise(scale_free(curve.value, val.role.direction))
+    worse = curve_of(curve, val.role.direction).rise()
     if worse is not None and worse.significant and worse.value > 0.02:
         return skip(f"{val.split} {val.metric} gets worse: see overfitting", val)
     for start in (0.5, 0.25):

@@ -117,7 +117,7 @@ def _finding(run: Run, series: Series, event: Event, unlisted: int) -> Finding:
         last_step=event.last_step,
         evidence=_evidence(event),
         severity="info" if restart > 1 or epoch or bump else None,
-        confidence=float(np.clip(event.z / (event.z + 1.5), 0.6, 0.99)),
+        confidence=min(max(event.z / (event.z + 1.5), 0.6), 0.99),
     )
 
 

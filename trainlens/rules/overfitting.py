@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
 from trainlens.stats.gains import gain
 from trainlens.stats.noise import median
-from trainlens.stats.rise import LEAST, Rise, rise
+from trainlens.stats.rise import LEAST, Rise
 from trainlens.stats.trend import as_share, relative, scale_free
 
 
@@ -53,8 +54,8 @@ def _validation(run: Run) -> list[Series]:
 
 def _judge(run: Run, series: Series, z: float, least_rise: float, severe: float) -> Finding:
     curve = series.finite
-    level = scale_free(curve.value, series.role.direction)
-    found = rise(level, z)
+    known = curve_of(curve, series.role.direction)
+    level, found = known.level, known.rise(z)
     if found is None:
         return inconclusive(
             f"cannot tell: {words.plural(len(curve), 'evaluation')} of {_name(series)}; "
@@ -163,7 +164,7 @@ def _worse(
         last_step=int(curve.step[-1]),
         evidence=evidence,
         severity="error" if _share(curve, found.value) > severe else None,
-        confidence=float(np.clip(0.8 + 0.02 * (ratio - 3), 0.8, 0.99)),
+        confidence=min(max(0.8 + 0.02 * (ratio - 3), 0.8), 0.99),
     )
 
 

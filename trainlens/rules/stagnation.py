@@ -87,18 +87,17 @@ def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Find
     if reach is not None:
         return _going_on(curve, x, y)
     rate = _rate(run, curve)
-    stages = Stages.of(x, y)
+    stopped = plateau(rate.spent, y, least_gain=least_gain) if rate is not None else None
+    if stopped is not None and rate is not None:
+        return _stopped(curve, x, y, rate.spent, stopped, rate)
+    stages = Stages.of(x, y, least_gain)
     flat = plateau(x, y, least_gain=least_gain, stages=stages)
     if rate is None:
         return _stopped(curve, x, y, x, flat, None) if flat else _going_on(curve, x, y)
-    stopped = plateau(rate.spent, y, least_gain=least_gain)
-    low = rate.low_from(x)
-    if stopped is not None:
-        return _stopped(curve, x, y, rate.spent, stopped, rate)
     flat = flat or plateau(x, y, least_gain=least_gain, share=0.4, stages=stages)
     if flat is None:
         return _going_on(curve, x, y)
-    if low < premature:
+    if rate.low_from(x) < premature:
         return _stopped(curve, x, y, x, flat, rate)
     return passed(
         f"Converged: the loss levels off as the learning rate decays to "
@@ -126,7 +125,9 @@ def _rate(run: Run, curve: Series) -> _Rate | None:
         return None
     share = np.interp(place, step, known.value / peak)
     x = relative(curve.step)
-    spent = np.cumsum(share * np.diff(x, prepend=0.0))
+    passed_by = x.copy()
+    passed_by[1:] -= x[:-1]
+    spent = (share * passed_by).cumsum()
     return _Rate(share, spent / spent[-1]) if spent[-1] > 0 else None
 
 
@@ -159,7 +160,7 @@ def _stopped(
         share = float(rate.share[min(at + len(curve) // 20, len(curve) - 1)])
         evidence["rate_share_at_onset"] = share
         said += _about_rate(share)
-    confidence = float(np.clip(0.7 + 0.05 * (found.score - 1.8), 0.7, 0.98))
+    confidence = min(max(0.7 + 0.05 * (found.score - 1.8), 0.7), 0.98)
     return fail(
         said, curve, first_step=first, last_step=last, evidence=evidence, confidence=confidence
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -78,17 +80,18 @@ class _Judgement:
         self.y: Floats = np.log(good.value) if self.log else np.clip(good.value, -1e300, 1e300)
         # May be infinite for values near the largest float.
         self.noise = jump_noise(self.y, self.worse)
-        fresh = JumpDetector(self.worse, log=self.log, noise=self.noise)
-        self.base, self.z = fresh.judge(self.y)
         detector = JumpDetector(self.worse, log=self.log, noise=self.noise, z=z, share=share)
-        self.events = detector.update(good.step, good.value) + detector.finish()
+        self.base, self.z = detector.judge(self.y)
+        places = np.arange(len(good))
+        found = detector.find(good.step, good.value, places, self.y, self.base, self.z)
+        self.events = found + detector.finish()
 
     @property
     def bar(self) -> float:
         """Standard deviations that chance hardly reaches in so many evaluations."""
         n = len(self.y)
         few = 8 / n if n <= 20 else 0.0
-        return float(np.clip(4 + few + 1.2 * np.log10(n / 30), 4, 7))
+        return min(max(4 + few + 1.2 * math.log10(n / 30), 4.0), 7.0)
 
     def sure(self, event: Event) -> bool:
         """Whether a jump stands out of the tail of this curve's own noise as well."""
@@ -98,13 +101,18 @@ class _Judgement:
         third = float(np.sort(rest)[-3]) if len(rest) >= 3 else 0.0
         return event.z > max(self.bar, 1.2 * third)
 
+    @cached_property
+    def changes(self) -> Floats:
+        """Worsening of each evaluation from the one before as a share of it, shape (n - 1,)."""
+        value, before = self.good.value[1:], self.good.value[:-1]
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            share = self.worse * (value - before) / np.abs(before)
+        share[before == 0] = 0.0
+        return np.minimum(np.maximum(share, -1e308), 1e308)
+
     def change(self, i: int) -> float:
-        """Worsening from the evaluation before, as a share of it."""
-        before = float(self.good.value[i - 1])
-        with np.errstate(over="ignore"):
-            rise = self.worse * (float(self.good.value[i]) - before)
-            share = np.float64(rise) / abs(before) if before else 0.0
-        return float(np.clip(share, -1e308, 1e308))
+        """Worsening of evaluation `i`, from 1 on."""
+        return float(self.changes[i - 1])
 
     def noise_at(self, i: int) -> float:
         """Step-to-step noise in the unit of the metric, around one evaluation."""
@@ -117,12 +125,13 @@ def _findings(judged: _Judgement, large: float) -> Iterator[Finding]:
         for event in judged.events:
             yield _finding(judged, event.first_index, event, judged.sure(event))
         return
-    changes = np.array([0.0, 0.0] + [judged.change(i) for i in range(2, len(judged.y))])
-    at = int(np.argmax(changes))
-    if changes[at] > large:
+    # Not the second one: the first evaluation may be of an untrained model.
+    later = judged.changes[1:]
+    at = 2 + int(later.argmax()) if len(later) else 0
+    if at and judged.change(at) > large:
         yield _finding(judged, at, None, False)
         return
-    top = float(np.max(judged.z))
+    top = float(judged.z.max())
     yield passed(
         f"no jump in {words.plural(len(judged.y), 'evaluation')}; the largest worsening was "
         f"{words.number(max(top, 0.0), 2)} sigma",
@@ -134,7 +143,7 @@ def _findings(judged: _Judgement, large: float) -> Iterator[Finding]:
 def _finding(judged: _Judgement, at: int, event: Event | None, sure: bool) -> Finding:
     series, value, step = judged.series, judged.good.value, judged.good.step
     before, after, noise = float(value[at - 1]), float(value[at]), judged.noise_at(at)
-    z = float(np.clip(judged.z[at], -1e9, 1e9))
+    z = min(max(float(judged.z[at]), -1e9), 1e9)
     back = event.recovered_step if event else _back(judged, at)
     unit = series.role.unit
     rose = "rose" if judged.worse == 1 else "fell"
@@ -165,7 +174,7 @@ def _finding(judged: _Judgement, at: int, event: Event | None, sure: bool) -> Fi
             "evaluations": len(value),
         },
         severity=None if sure else "info",
-        confidence=float(np.clip(z / (z + 2), 0.5, 0.99)) if sure else 0.3,
+        confidence=min(max(z / (z + 2), 0.5), 0.99) if sure else 0.3,
     )
 
 

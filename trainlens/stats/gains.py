@@ -10,6 +10,11 @@ import numpy as np
 from trainlens.stats.blocks import Floats, Places, block_edges, block_levels, middles
 from trainlens.stats.noise import MAD_TO_SIGMA, lag1_autocorrelation, median
 
+try:
+    from trainlens.stats import _native
+except ImportError:  # no compiler when this was installed
+    _native = None  # type: ignore[assignment]
+
 BLOCKS = 20
 """Block medians that a slope is fitted to."""
 
@@ -84,6 +89,15 @@ def gain(x: Floats, y: Floats, first: float, last: float, least: int = 5) -> Gai
     -------
     Gain or None
     """
+    if _native is None:
+        return _gain_of(x, y, first, last, least)
+    x, y = np.ascontiguousarray(x, np.float64), np.ascontiguousarray(y, np.float64)
+    found = _native.gain(x, y, first, last, least)
+    return None if found is None else Gain(*found)
+
+
+def _gain_of(x: Floats, y: Floats, first: float, last: float, least: int) -> Gain | None:
+    """`gain` without the compiled module."""
     a, b = x.searchsorted(first, "left"), x.searchsorted(last, "right")
     if b - a < max(least, 3):
         return None
@@ -113,7 +127,7 @@ def _gain(width: float, slope: float, spread: float, left: float, rho: float, co
 def gains(
     x: Floats, y: Floats, windows: Sequence[tuple[float, float]], least: int = 5
 ) -> list[Gain | None]:
-    """`gain` of many windows at once, at half the cost of one after the other or less.
+    """`gain` of many windows; without the compiled module at half the cost of one after the other.
 
     Parameters
     ----------
@@ -126,12 +140,23 @@ def gains(
     -------
     list of Gain or None, one a window
     """
+    if _native is None:
+        return _gains_of(x, y, windows, least)
+    x, y = np.ascontiguousarray(x, np.float64), np.ascontiguousarray(y, np.float64)
+    found = [_native.gain(x, y, first, last, least) for first, last in windows]
+    return [None if f is None else Gain(*f) for f in found]
+
+
+def _gains_of(
+    x: Floats, y: Floats, windows: Sequence[tuple[float, float]], least: int
+) -> list[Gain | None]:
+    """`gains` without the compiled module."""
     first, last = np.array(windows, np.float64).reshape(-1, 2).T
     a, b = x.searchsorted(first, "left"), x.searchsorted(last, "right")
     many = np.flatnonzero(b - a > max(BLOCKS, least - 1))
     out: list[Gain | None] = [None] * len(windows)
     for i in np.flatnonzero((b - a <= BLOCKS) & (b - a >= max(least, 3))).tolist():
-        out[i] = gain(x, y, windows[i][0], windows[i][1], least)
+        out[i] = _gain_of(x, y, windows[i][0], windows[i][1], least)
     if not len(many):
         return out
     bx, by = _many_levels(x, y, a[many], b[many])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from trainlens.stats.blocks import Floats, condense
 from trainlens.stats.gains import Gain, gain, t_quantile
@@ -73,15 +72,13 @@ def learning(x: Floats, y: Floats, least: float = LEAST) -> Learning | None:
     learned, head = False, 1
     while head <= quarter:
         # Medians against medians, as soon as there are some: skewed noise has another mean.
-        drop = (median(y[:head]) if head > 4 else float(np.mean(y[:head]))) - low
-        error = sigma * float(
-            np.sqrt(1.57 * min(1.0, inflation / head) + 1.57 * inflation / quarter)
-        )
+        drop = (median(y[:head]) if head > 4 else sum(y[:head].tolist()) / head) - low
+        error = sigma * math.sqrt(1.57 * min(1.0, inflation / head) + 1.57 * inflation / quarter)
         # A single value may be far out by itself: the fewer there are, the more is asked.
         needed = t_quantile(4.0 + 6.0 / head**0.5, max(dof, 30.0)) * error
         learned |= drop >= least and drop > needed
         head *= 2
-    error = sigma * float(np.sqrt(3.14 * min(1.0, inflation / quarter)))
+    error = sigma * math.sqrt(3.14 * min(1.0, inflation / quarter))
     return Learning(median(y[:quarter]) - low, error, learned, total)
 
 
@@ -89,7 +86,8 @@ def _noise(x: Floats, y: Floats) -> tuple[float, float]:
     """Scale and variance inflation of the noise around a line."""
     away = x - x.mean()
     spread = float(away @ away)
-    slope = float(away @ (y - y.mean())) / spread if spread > 0 else 0.0
-    rest = y - y.mean() - slope * away
-    rho = float(np.clip(lag1_autocorrelation(rest) + 1 / len(rest), 0.0, 0.9))
+    centred = y - y.mean()
+    slope = float(away @ centred) / spread if spread > 0 else 0.0
+    rest = centred - slope * away
+    rho = min(max(lag1_autocorrelation(rest) + 1 / len(rest), 0.0), 0.9)
     return robust_scale(rest), (1 + rho) / (1 - rho)

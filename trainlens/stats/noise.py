@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+try:
+    from trainlens.stats import _native
+except ImportError:  # no compiler when this was installed
+    _native = None  # type: ignore[assignment]
+
 Floats = NDArray[np.float64]
 
 MAD_TO_SIGMA = 1.482602218505602
@@ -21,9 +26,11 @@ def median(value: NDArray[Any]) -> float:
     ----------
     value : ndarray of shape (n,)
     """
-    half = len(value) // 2
+    if _native is not None and value.dtype == np.float64:
+        return _native.median(np.ascontiguousarray(value))
     if not len(value):
         return float("nan")
+    half = len(value) // 2
     part = value.copy()
     part.partition(half)
     if len(value) % 2:
@@ -48,6 +55,8 @@ def robust_scale(value: Floats) -> float:
     >>> round(robust_scale(np.array([1.0, 2.0, 3.0, 4.0, 100.0])), 4)
     1.4826
     """
+    if _native is not None:
+        return MAD_TO_SIGMA * _native.deviation(np.ascontiguousarray(value, np.float64))
     good = _finite(value)
     if not len(good):
         return float("nan")
@@ -71,6 +80,9 @@ def second_difference_noise(value: Floats) -> float:
     -------
     float, same unit as `value`; NaN with fewer than 4 finite values
     """
+    if _native is not None:
+        bend = _native.bend(np.ascontiguousarray(value, np.float64))
+        return MAD_TO_SIGMA * bend / math.sqrt(6.0)
     good = _finite(value)
     if len(good) < 4:
         return float("nan")
@@ -94,6 +106,8 @@ def lag1_autocorrelation(value: Floats) -> float:
     -------
     float in [-0.99, 0.99]; 0 with fewer than 3 finite values or without any variation
     """
+    if _native is not None:
+        return _native.lag1(np.ascontiguousarray(value, np.float64))
     good = _finite(value)
     n = len(good)
     if n < 3:
@@ -136,4 +150,4 @@ def effective_size(n: int, rho: float) -> float:
     """
     if n <= 0:
         return 0.0
-    return float(np.clip(n * (1 - rho) / (1 + rho), 1.0, n))
+    return min(max(n * (1 - rho) / (1 + rho), 1.0), float(n))

@@ -81,22 +81,33 @@ class Stages:
     Parameters
     ----------
     x, y : ndarray of shape (n,)
+    falling : bool
+        It falls at its very end: no plateau, and no gains here.
     since, before : tuple of Gain or None
-        Over [f, 1] and [f / 2, f] for each onset f.
+        Over [f, 1] and [f / 2, f] for each onset f before which the curve gained enough.
     """
 
     x: Floats
     y: Floats
-    since: tuple[Gain | None, ...]
-    before: tuple[Gain | None, ...]
+    falling: bool
+    since: tuple[Gain | None, ...] = ()
+    before: tuple[Gain | None, ...] = ()
 
     @classmethod
-    def of(cls, x: Floats, y: Floats) -> Stages:
+    def of(cls, x: Floats, y: Floats, least_gain: float = 0.005) -> Stages:
         """Stages of a curve as given to `plateau`."""
         x, y = condense(x, y)
-        since = gains(x, y, [(f, 1.0) for f in ONSETS], least=8)
+        tail = gain(x, y, 0.85, 1.0)
+        if tail is not None and tail.value > least_gain and tail.lower(2.33) > 0:
+            return cls(x, y, True)
         before = gains(x, y, [(f / 2, f) for f in ONSETS])
-        return cls(x, y, tuple(since), tuple(before))
+        told = [
+            f if b is not None and (1 - f) * b.value >= least_gain else None
+            for f, b in zip(ONSETS, before, strict=True)
+        ]
+        found = iter(gains(x, y, [(f, 1.0) for f in told if f is not None], least=8))
+        since = tuple(None if f is None else next(found) for f in told)
+        return cls(x, y, False, since, tuple(before))
 
 
 def plateau(
@@ -125,25 +136,21 @@ def plateau(
     z : float
         One-sided normal deviate for "significant".
     stages : Stages, optional
-        ``Stages.of(x, y)``, where the same curve is judged more than once.
+        ``Stages.of(x, y, least_gain)``, where the same curve is judged more than once.
 
     Returns
     -------
     Plateau or None
     """
-    s = stages or Stages.of(x, y)
+    s = stages or Stages.of(x, y, least_gain)
+    if s.falling:
+        return None
     best: Plateau | None = None
     for onset, since, before in zip(ONSETS, s.since, s.before, strict=True):
         found = since and before and _stopped_at(onset, since, before, share, least_gain, z)
         if found and (best is None or found.score > best.score):
             best = found
-    if best is None:
-        best = _flat_for_long(s.x, s.y, least_gain)
-    if best is None:
-        return None
-    tail = gain(s.x, s.y, 0.85, 1.0)
-    falling = tail is not None and tail.value > least_gain and tail.lower(2.33) > 0
-    return None if falling else best
+    return _flat_for_long(s.x, s.y, least_gain) if best is None else best
 
 
 def _flat_for_long(x: Floats, y: Floats, least_gain: float) -> Plateau | None:
@@ -167,7 +174,7 @@ def _stopped_at(
 ) -> Plateau | None:
     factor = share * (1 - onset)
     missing = factor * before.value - since.value
-    if (1 - onset) * before.value < least_gain or missing <= 0:
+    if missing <= 0:
         return None
     error = math.hypot(factor * before.error, since.error)
     dof = min(since.dof, before.dof)

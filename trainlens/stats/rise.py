@@ -129,7 +129,7 @@ def _noise(y: Floats, best: int) -> tuple[float, float, float]:
         return _noise_of_few(y, y[best + 1 :])
     shape, centred = _shape(n, best), y - y.mean()
     rest: Floats = centred - shape @ np.linalg.lstsq(shape, centred, rcond=None)[0]
-    rho = float(np.clip(lag1_autocorrelation(rest) + 3 / n, 0.0, 0.95))
+    rho = min(max(lag1_autocorrelation(rest) + 3 / n, 0.0), 0.95)
     # Values of few digits repeat: where most differences are 0, the others must count.
     steps = second_difference_noise(y) or float(np.sqrt(np.mean(np.diff(y, 2) ** 2) / 6.0))
     inflation = (1 + rho) / (1 - rho)

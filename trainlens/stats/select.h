@@ -10,7 +10,21 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Order v[0..n) so that v[k] is where sorting would put it, nothing larger before it. */
+/* Put the numbers of v[0..n) below the pivot, or not above it where `with` is set, first; says how
+ * many they are. Without a branch: on which side a number lies nobody can predict. */
+static Py_ssize_t divide(double *v, Py_ssize_t n, double pivot, int with) {
+    Py_ssize_t held = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        double x = v[i];
+        v[i] = v[held];
+        v[held] = x;
+        held += with ? x <= pivot : x < pivot;
+    }
+    return held;
+}
+
+/* Order v[0..n), none of them NaN, so that v[k] is where sorting would put it, nothing larger
+ * before it and nothing smaller behind. */
 static void quickselect(double *v, Py_ssize_t n, Py_ssize_t k) {
     for (int round = 0; n > 1; round++) {
         if (round > 40) { /* crafted values: no quadratic time for them */
@@ -19,23 +33,15 @@ static void quickselect(double *v, Py_ssize_t n, Py_ssize_t k) {
         }
         double a = v[0], b = v[n / 2], c = v[n - 1];
         double pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
-        Py_ssize_t i = 0, j = n - 1;
-        while (i <= j) {
-            while (v[i] < pivot) i++;
-            while (v[j] > pivot) j--;
-            if (i <= j) {
-                double t = v[i];
-                v[i++] = v[j];
-                v[j--] = t;
-            }
+        Py_ssize_t less = divide(v, n, pivot, 0);
+        if (k < less) {
+            n = less;
+            continue;
         }
-        if (k <= j) {
-            n = j + 1;
-        } else if (k >= i) {
-            v += i, k -= i, n -= i;
-        } else {
-            return;
-        }
+        v += less, k -= less, n -= less;
+        less = divide(v, n, pivot, 1); /* those that equal it */
+        if (k < less) return;
+        v += less, k -= less, n -= less;
     }
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from trainlens import __version__
-from trainlens.readers._packed import has_zstd
+from trainlens.readers._wrapping import has_zstd
 
 LAYOUT = 1
 """Number of the way in which entries are laid out."""

@@ -8,6 +8,7 @@ be frozen, and the run is then cached whole.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections import defaultdict, deque
@@ -25,6 +26,7 @@ MOST = 400_000
 
 _DEPTH = 150
 _OURS = "trainlens."
+_READERS = "trainlens.readers."
 _NEVER = "trainlens.readers._packed"
 """Its objects own temporary files."""
 _SIMPLE = (bool, int, float, str, type(None))
@@ -100,9 +102,14 @@ def _name(kind: Any) -> list[str]:
 
 
 def _find(module: str, name: str) -> Any:
-    """What is called so in a module of trainlens that is already imported."""
+    """What is called so in a module of trainlens: one of the readers, or imported already."""
     if not module.startswith(_OURS):
         raise NotAState(module)
+    if module.startswith(_READERS) and module not in sys.modules:
+        try:
+            importlib.import_module(module)  # a decoder is imported when it is first needed
+        except ImportError as error:
+            raise NotAState(module) from error
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -13,27 +13,24 @@ from trainlens.readers._cache.join import has_new, join
 from trainlens.readers._cache.store import Kept, Place, State, shelf
 from trainlens.readers.base import Inputs, Reader, Source
 
-WORTH = 256 << 10
-"""Bytes of a log from which on keeping it pays: a smaller one is read anew as fast."""
-
 _LITTLE = 16
 """A log that has grown by less than this part of its size is not written anew for it."""
 
 
-def cached(source: Source, inputs: Inputs | None, anew: Callable[[], Reader]) -> Reader:
+def cached(source: Source, inputs: Inputs, anew: Callable[[], Reader]) -> Reader:
     """A reader that is asked once, from what was kept of its run where that still holds.
 
     Parameters
     ----------
     source : Source
         Not one of several parts: each part is kept by itself.
-    inputs : Inputs or None
-        What its format says that it reads; None where it does not say: nothing is kept.
+    inputs : Inputs
+        What its format says that it reads.
     anew : callable
         Opens the run at its beginning.
     """
-    found = shelf() if inputs is not None else None
-    if inputs is None or found is None or _holds(source.path, found.folder):
+    found = shelf()
+    if found is None or _holds(source.path, found.folder):
         return anew()
     path = os.path.abspath(source.path)
     key = (source.format, path, os.path.realpath(path), str(source.path), source.key,
@@ -75,8 +72,6 @@ class Cached:
             now = [look(path) for path in self._inputs.files]
         except OSError:
             return self._anew().poll(final=True)  # which says what is wrong
-        if sum(found.size for found in now) < WORTH:
-            return self._anew().poll(final=True)
         return self._recalled(now) or self._read(now)
 
     def _recalled(self, now: Sequence[Seen]) -> Chunk | None:

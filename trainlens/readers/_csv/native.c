@@ -54,12 +54,15 @@ static PyObject *rows_of(Table *t, const uint8_t *data, size_t start, size_t siz
 
 static PyObject *scan(PyObject *self, PyObject *args) {
     (void)self;
-    const char *data, *as_text, *first;
+    PyObject *bytes; /* which, unlike other buffers, have a zero behind their end */
+    const char *as_text, *first;
+    char *data;
     Py_ssize_t size, start, width, first_size;
     int sep, numeric;
-    if (!PyArg_ParseTuple(args, "y#niy#y#p", &data, &size, &start, &sep, &as_text, &width, &first,
+    if (!PyArg_ParseTuple(args, "Sniy#y#p", &bytes, &start, &sep, &as_text, &width, &first,
                           &first_size, &numeric))
         return NULL;
+    if (PyBytes_AsStringAndSize(bytes, &data, &size)) return NULL;
     if (start < 0 || start > size || width < 1) {
         PyErr_SetString(PyExc_ValueError, "scan takes a place in the data and a column or more");
         return NULL;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from trainlens.readers._csv.axes import steps_of
+from trainlens.readers._csv.axes import Flags, steps_of
 from trainlens.readers._csv.cells import Clean, is_missing, is_number
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Field, Layout
@@ -18,14 +19,8 @@ from trainlens.readers._csv.split import SEPARATORS, is_marker, text_of
 from trainlens.roles import parse_name, role_of
 
 _LOOK_AT = 300
-_NO_LOG = frozenset(
-    f".{end}"
-    for ends in (
-        "bat c cc cpp cu go h hpp java jl js proto ps1 py pyi r rs sh sql ts tsx vue bib cfg conf",
-        "css diff htm html ini ipynb json jsonl lock md patch rst svg tex toml xml yaml yml",
-    )
-    for end in ends.split()
-)
+_ASIDE = re.compile(rb"^[ \t\r\v\f]*(?:[#<=>|\n]|\Z)", re.MULTILINE)
+"""A line that may be no record: empty, a comment, a conflict marker of git."""
 
 
 def confidence(path: Path, data: bytes, whole: bool) -> float:
@@ -35,12 +30,10 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     ----------
     path : Path
     data : bytes
-        The first bytes.
+        The first bytes, after the quick look of `trainlens.readers.csv`.
     whole : bool
         Whether they are all.
     """
-    if path.suffix.lower() in _NO_LOG or data[:1] in b"{[<" or b"\0" in data[:4096]:
-        return 0.0
     lines = data.split(b"\n", _LOOK_AT)
     # What is behind the last newline may be half a line.
     rest = lines.pop()
@@ -58,6 +51,9 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
 
 def _count(lines: Sequence[bytes]) -> int:
     """Records that begin in lines; quotes may hold several lines together."""
+    together = b"\n".join(lines)
+    if b'"' not in together and not _ASIDE.search(together):
+        return len(lines)
     count, inside = 0, False
     for line in lines:
         count += not inside and _is_record(line)
@@ -83,7 +79,9 @@ def _may_go_on(lines: Sequence[bytes]) -> bool:
     together = b"\n".join(lines)
     if b'"' in together or any(sep.encode() in together for sep in SEPARATORS):
         return True
-    below = (text_of(line) for line in lines[1:])
+    # More than a number and its unit is neither.
+    few = (n for n in lines[1:] if len(n.split(None, 2)) <= 2 or not n.isascii())
+    below = map(text_of, few)
     return any(is_number(text) or is_missing(text) for text in below if text.strip())
 
 
@@ -155,9 +153,10 @@ def _are_numbers(cells: Sequence[str]) -> bool:
     if "_" in together or not together.isascii() or max(map(len, cells), default=0) > 100:
         return False
     try:
-        return all(value is not None for value in map(float, cells))
+        list(map(float, cells))
     except ValueError:
         return False
+    return True
 
 
 def _rises(batch: Batch) -> bool:
@@ -167,13 +166,18 @@ def _rises(batch: Batch) -> bool:
         return True
     for at in (*layout.steps[:1], *layout.epochs[:1]):
         axis = steps_of(batch.cells[at])
-        filled = sum(not is_missing(str(c)) for c in _texts(batch, at))
-        if layout.steps and at == layout.steps[0] and int(axis.known.sum()) * 2 < filled:
+        if layout.steps and at == layout.steps[0] and _is_sparse(_texts(batch, at), axis.known):
             return False
         held = axis.step[np.flatnonzero(axis.known)].tolist()
         if sum(b < a for a, b in pairwise(held)) * 4 > len(held):
             return False
     return True
+
+
+def _is_sparse(cells: Sequence[str], known: Flags) -> bool:
+    """Whether less than half of the filled cells of an axis count."""
+    count = int(known.sum()) * 2
+    return count < len(cells) and count < sum(not is_missing(str(c)) for c in cells)
 
 
 def _texts(batch: Batch, at: int) -> Sequence[str]:

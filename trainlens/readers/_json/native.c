@@ -36,17 +36,17 @@ static inline uint32_t find(Scanner *s, uint32_t above, const char *p, const cha
 }
 
 static Status take_plain(Scanner *s, Path *path, const char **p, const char *end) {
-    Decimal d = take_number(*p, end);
-    if (d.sort == IS_BROKEN) return ODD;
-    if (path->exact && (d.sort == IS_HARD || (d.sort == IS_WHOLE && d.digits > EXACT))) return ODD;
+    Number n = take_number(*p, end);
+    if (!n.end) return ODD;
+    if (path->exact && (n.parts.hard || (!n.parts.real && n.parts.digits > EXACT))) return ODD;
     double value;
-    int good = quick_value(&s->powers, &d, &value);
+    int good = quick_value(&n, &value);
     if (!good) {
         PyEval_RestoreThread(s->table.thread);
-        good = slow_value(*p, d.end, &value);
+        good = slow_value(*p, n.end, &value);
         s->table.thread = PyEval_SaveThread();
     }
-    *p = d.end;
+    *p = n.end;
     if (!good) return ODD;
     return put_value(&s->table, path, value) ? FINE : FULL;
 }
@@ -218,7 +218,6 @@ static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *keywords) {
     s->exact = Py_NewRef(exact);
     s->known = PyDict_New();
     s->names = Py_BuildValue("[(Iy)]", 0u, "");
-    make_powers(&s->powers);
     if (!s->known || !s->names || !begin_tree(s)) {
         Py_DECREF((PyObject *)s);
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();

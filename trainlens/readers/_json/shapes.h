@@ -30,7 +30,6 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     Table table;
-    Powers powers;
     Node *nodes;
     uint32_t count, room;
     char *pool;

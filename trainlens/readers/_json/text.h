@@ -5,7 +5,7 @@
 #ifndef TRAINLENS_TEXT_H
 #define TRAINLENS_TEXT_H
 
-#include "decimal.h"
+#include "number.h"
 
 #define DEEPEST_LIST 16
 
@@ -41,9 +41,9 @@ static const char *skip_item(const char *p, const char *end, int depth) {
     case 'n': return skip_word(p, end, "null", 4);
     default: break;
     }
-    Decimal d = take_number(p, end);
+    Number n = take_number(p, end);
     /* A number of many digits or a large power may be none for Python. */
-    return d.sort == IS_BROKEN || d.sort == IS_HARD || d.power > 280 ? NULL : d.end;
+    return n.end && !n.parts.hard && n.parts.power <= 280 ? n.end : NULL;
 }
 
 /* Behind the list that begins at p; NULL for one with an object in it. */

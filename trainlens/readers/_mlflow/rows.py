@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from trainlens.readers._mlflow.snapshot import Database
@@ -80,8 +80,7 @@ def select(
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    if any(a[0] > b[0] for a, b in pairwise(rows)):
-        rows.sort(key=lambda row: row[0])
+    rows.sort(key=itemgetter(0))  # next to nothing where they are in order
     return rows
 
 

@@ -20,6 +20,9 @@ LARGEST_COPY = 2 << 30
 """Bytes that are copied at most, where a database cannot be read in its place."""
 
 _SMALL = 4 << 20
+_SHORT, _KNOWN = 256, 4096
+"""Bytes of a text that may be kept to be given once more, and how many of them are."""
+
 _LONGEST_VALUE = 4 << 20
 _EVERY = 20_000
 """Steps of SQLite's machine between two looks at the clock: about a millisecond."""
@@ -143,10 +146,20 @@ def opened(path: Path, clock: Callable[[], float] = time.monotonic) -> Iterator[
         connection.close()
 
 
+class _Texts(dict[bytes, str]):
+    """Texts by their bytes: a column of names repeats a few of them in each of its rows."""
+
+    def __missing__(self, data: bytes) -> str:
+        text = data.decode("utf-8", "replace")
+        if len(data) <= _SHORT and len(self) < _KNOWN:
+            self[data] = text
+        return text
+
+
 def _prepare(
     connection: sqlite3.Connection, size: int, patience: _Patience, clock: Callable[[], float]
 ) -> Callable[[], bool]:
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    connection.text_factory = _Texts().__getitem__
     if hasattr(connection, "setlimit"):  # from Python 3.11 on
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     end = clock() + (_AGAIN if patience.spent else _FIRST + _PER_BYTE * size)

@@ -46,13 +46,15 @@ _REPEATED = re.compile(
 _STAR = re.compile(r"(?:[|\s]{0,300}|.{0,120}\bINFO\s{1,4})\*\s")
 
 
-def parse(text: str) -> Line | None:
+def parse(text: str, line: Line | None = None) -> Line | None:
     """What a line says; None where it says nothing about training.
 
     Parameters
     ----------
     text : str
         A line of what `decode` gives; only the first `LONGEST` characters count.
+    line : Line, optional
+        An empty one that is filled: its `fixed` also counts where None is returned.
     """
     # Most lines of most files end here.
     if not _WORTH.search(text) or _FOREIGN in text:
@@ -62,7 +64,8 @@ def parse(text: str) -> Line | None:
         return None
     if line := dialect(text):
         return line
-    line = Line(damaged=GAP in text)
+    line = Line() if line is None else line
+    line.damaged = GAP in text
     text = take_head(text[:LONGEST], line)
     if found := _KERAS.match(text):
         return _keras(text, found, line)
@@ -146,10 +149,11 @@ def _labelled(text: str, found: re.Match[str], line: Line, label: str) -> Line |
 
 def _keras(text: str, found: re.Match[str], line: Line) -> Line | None:
     """A bar of Keras: only the last one of an epoch, those before it show running means."""
+    line.fixed = False
     done, total = found.groups()
     if done != total or "ETA:" in text:
         return None
-    line.bar, line.fixed = f"keras/{total}", False
+    line.bar = f"keras/{total}"
     line.step, line.steps = int(done), int(total)
     line.marks.append(Mark(*found.span(1), "step"))
     covered = take_pairs(cover(text, *found.span()), line, [])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
+from trainlens.readers._text.known import Known
 from trainlens.readers._text.line import Line, Mark, Pair, decode
-from trainlens.readers._text.parse import parse
 from trainlens.readers._text.tables import Tables
 from trainlens.readers._values import known_split
 from trainlens.roles import parse_name, role_of
@@ -138,10 +138,10 @@ class _Evidence:
 
 def _understood(texts: Iterator[str]) -> Iterator[tuple[Line | None, bool]]:
     """What each line says, and whether that is a table's."""
-    tables = Tables()
+    tables, known = Tables(), Known()
     for text in texts:
         taken, line = tables.feed(text)
-        yield line or (None if taken else parse(text)), line is not None
+        yield line or (None if taken else known.parse(text)), line is not None
 
 
 def _lines(begin: bytes, end: bytes) -> Iterator[str]:
@@ -151,7 +151,8 @@ def _lines(begin: bytes, end: bytes) -> Iterator[str]:
 
 
 def _texts(part: bytes) -> list[str]:
-    return [text for text in decode(part).replace("\r", "\n").split("\n") if text.strip()]
+    lines = decode(part).replace("\r", "\n").split("\n")
+    return [text for text in lines if text and not text.isspace()]
 
 
 def _of_columns(texts: list[str]) -> float:

@@ -34,6 +34,11 @@ _STEPS = (
 )
 _EPOCHS = ("epoch", "epochs")
 _HEADS = frozenset({"epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "round"})
+_MAY_HEAD = re.compile(
+    r"[\s|]*(?:e|epochs?|steps?|iters?|iteration|round)(?![^\s|])", re.IGNORECASE
+)
+"""A line that may be a heading, spaCy's ``E    #`` among them: most lines are none."""
+
 _OF = re.compile(r"(\d{1,12})(?:/(\d{1,12}))?")
 _CELL = re.compile(
     r"([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][+-]?\d{1,4})?|[+-]?(?:nan|inf|NaN))"
@@ -140,6 +145,8 @@ class Tables:
             taken, line = self._of_classes(text)
             if taken:
                 return taken, line
+        if not self._head and not _MAY_HEAD.match(text):
+            return False, None
         cells = _cells(text, ("|" in text and not self._head) or self._bars)
         if cells[:2] == ["E", "#"]:
             # spaCy's epoch and step.

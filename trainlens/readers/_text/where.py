@@ -147,7 +147,7 @@ def take_head(text: str, line: Line) -> str:
         line.rank = found.group(1)
         line.marks.append(Mark(*found.span(1), "name"))
         text = cover(text, *found.span())
-    if found := _GLOG.search(text, 0, _HEAD):
+    if found := _GLOG.search(text, 0, _HEAD) if "]" in text else None:
         text = cover(text, *found.span())
     elif found := _DATE.search(text, 0, _HEAD):
         line.wall_time = unix_seconds(found.group())
@@ -206,7 +206,8 @@ def take_place(text: str, line: Line) -> str:
         text = _take_epoch(text, line)
     if "step" in low or "iter" in low or "update" in low or "up. " in low:
         text = _take_step(text, line)
-    if line.step is None and (found := _FRACTION.search(text) or _AT_END.search(text)):
+    slash = line.step is None and "/" in text
+    if slash and (found := _FRACTION.search(text) or _AT_END.search(text)):
         text = _counted(text, line, found, 1, 2)
     if line.step is None and line.epoch is not None and (found := _BATCH.search(text)):
         text = _counted(text, line, found, 1, 2)

@@ -88,6 +88,10 @@ static const uint8_t *skip_group(const uint8_t *p, const uint8_t *end, uint32_t 
 static inline const uint8_t *read_field(const uint8_t *p, const uint8_t *end, Field *f) {
     p = read_key(p, end, f);
     if (!p) return NULL;
+    /* Only what belongs to its type is read; the rest is nothing, not whatever was there. */
+    f->data = p;
+    f->size = 0;
+    f->value = 0;
     return (f->key & 7) == GROUP ? skip_group(p, end, f->key >> 3) : read_payload(p, end, f);
 }
 
