@@ -95,6 +95,7 @@ def _write(diagnosis: Diagnosis, extra: Extra, now: float) -> None:
     if extra.sheet is not None and diagnosis.run.points:
         from trainlens import plots
 
+        plots.ready()
         plots.draw_report([plots.sheet(diagnosis, extra.place)], extra.sheet)
     if extra.page is not None:
         from trainlens.render.folder import write_page
