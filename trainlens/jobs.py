@@ -15,6 +15,7 @@ from trainlens.readers import Survey
 from trainlens.reporting import MANY, Digest
 from trainlens.reporting.runs import ranking_key
 from trainlens.reporting.selection import detailed, drawn
+from trainlens.run import Key
 from trainlens.work import Extra, Judging, detail, shorten
 
 T = TypeVar("T")
@@ -138,8 +139,9 @@ def _one_by_one(
     wanted = _extras(survey, page, sheets=range(len(survey))) if few else {}
     work = partial(shorten, judge, len(survey), now, wanted)
     digests = list(ticking(survey.each(work, engine), len(survey)))
+    key = ranking_key(d.lead for d in digests)
     if not few:
-        wanted = _deserving(survey, page, digests)
+        wanted = _deserving(survey, page, digests, key)
         places = sorted(extra.place for extra in wanted.values())
         list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
     written = write_pages(
@@ -154,7 +156,7 @@ def _one_by_one(
     )
     written += _beside(wanted)
     if page.plots:
-        shown = drawn(digests, ranking_key(d.lead for d in digests))
+        shown = drawn(digests, key)
         written += write_overlays([digests[i] for i in shown], page.folder, engine)
     return [d.told for d in digests], written
 
@@ -174,22 +176,21 @@ def _extras(
     }
 
 
-def _deserving(survey: Survey, page: Page, digests: Sequence[Digest]) -> dict[str, Extra]:
+def _deserving(
+    survey: Survey, page: Page, digests: Sequence[Digest], key: Key | None
+) -> dict[str, Extra]:
     """The runs of many that get a sheet, or a page of their own."""
     from trainlens.plots import with_sheet
     from trainlens.render.folder import make_folder
 
     place = {name: i for i, name in enumerate(survey.names)}
     told = [d.told for d in digests]
-    ranks = [
-        (d.steps is not None, max((1 + f.severity.rank for f in d.findings), default=0))
-        for d in told
-    ]
-    chosen = detailed(digests, ranking_key(d.lead for d in digests), page.runs)
+    chosen = detailed(digests, key, page.runs)
     pages = chosen if len(digests) > MANY and "html" in page.formats else ()
     if pages:
         make_folder(page.folder / _RUNS)
-    sheets = {place[told[k].name] for k in with_sheet(ranks)} if page.plots else set()
+    drawable = with_sheet([(d.steps is not None, d.findings) for d in told])
+    sheets = {place[told[k].name] for k in drawable} if page.plots else set()
     return _extras(survey, page, sheets, {place[told[k].name] for k in pages})
 
 

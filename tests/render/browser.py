@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
+import http.server
 import json
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -142,3 +146,27 @@ class Browser:
             self._process.terminate()
             self._process.wait(20)
             shutil.rmtree(self._profile, ignore_errors=True)
+
+
+class _Sandbox(http.server.SimpleHTTPRequestHandler):
+    """Serves files as careful build servers do: no script, no style, no origin."""
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", "sandbox; default-src 'none'")
+        super().end_headers()
+
+    def log_message(self, *_):
+        """Stay silent."""
+
+
+@contextlib.contextmanager
+def sandboxed(folder):
+    """The address of a server on this machine that lets no script and no style of a page run."""
+    handler = functools.partial(_Sandbox, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

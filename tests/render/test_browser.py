@@ -1,13 +1,9 @@
 """The page in a real browser: silent, offline, correct under the pointer, safe, readable bare."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
 import report_demo as demo
-from browser import MISSING, Browser
+from browser import MISSING, Browser, sandboxed
 
 from trainlens import words
 from trainlens.render import write_text
@@ -305,23 +301,9 @@ def test_print_shows_pictures_and_every_fold(show):
     assert not b.run("return document.getElementById('f40').checkVisibility()")
 
 
-class _Sandbox(http.server.SimpleHTTPRequestHandler):
-    """Serves files as careful build servers do: no script, no style, no origin."""
-
-    def end_headers(self):
-        self.send_header("Content-Security-Policy", "sandbox; default-src 'none'")
-        super().end_headers()
-
-    def log_message(self, *_):
-        """Stay silent."""
-
-
 def test_readable_without_script_and_style(browser, pages):
-    handler = functools.partial(_Sandbox, directory=str(pages))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        browser.open(f"http://127.0.0.1:{server.server_port}/overfitting.html")
+    with sandboxed(pages) as address:
+        browser.open(f"{address}/overfitting.html")
         state = browser.run(
             "const p = document.querySelector('#c0 svg path.r0[fill=none]');"
             "const s = getComputedStyle(p);"
@@ -331,9 +313,6 @@ def test_readable_without_script_and_style(browser, pages):
             " dead: [...document.querySelectorAll('[data-script]')].filter(n => !n.hidden).length,"
             " text: document.body.innerText}"
         )
-    finally:
-        server.shutdown()
-        server.server_close()
     assert state["ready"] == ""
     assert (state["stroke"], state["fill"]) == ("rgb(0, 114, 178)", "none")
     assert state["seen"]

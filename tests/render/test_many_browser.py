@@ -1,14 +1,10 @@
 """The overview of many runs in a real browser: sorted, filtered, brushed, silent and safe."""
 
-import functools
-import http.server
 import shlex
-import threading
 
 import pytest
 import report_demo as demo
-from browser import MISSING, Browser
-from test_browser import _Sandbox
+from browser import MISSING, Browser, sandboxed
 from test_many import columns, report
 
 from trainlens import words
@@ -353,11 +349,8 @@ def test_hostile_text_runs_nothing_and_commands_are_quoted(show):
 
 
 def test_readable_without_script_and_style(browser, pages):
-    handler = functools.partial(_Sandbox, directory=str(pages))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        browser.open(f"http://127.0.0.1:{server.server_port}/many.html")
+    with sandboxed(pages) as address:
+        browser.open(f"{address}/many.html")
         state = browser.run(
             "const best = document.querySelector('.parallel g.q5'), s = getComputedStyle(best);"
             "return {ready: document.documentElement.dataset.ready || '', stroke: s.stroke,"
@@ -368,9 +361,6 @@ def test_readable_without_script_and_style(browser, pages):
             " bar: document.querySelector('.tablebar').checkVisibility(),"
             " text: document.body.innerText}"
         )
-    finally:
-        server.shutdown()
-        server.server_close()
     assert state.pop("text").count("in 25 of 300 runs") == 4
     assert state == {"ready": "", "stroke": "rgb(11, 58, 112)", "seen": True, "rows": 100,
                      "dead": 0, "bar": False}  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from trainlens.plots._files import figure_bytes, save
 from trainlens.plots.base import BOTTOM, TOP, Plot, available, new_figure, place
 from trainlens.rules import Diagnosis
+from trainlens.rules.base import Finding
 from trainlens.run import Run
 
 if TYPE_CHECKING:
@@ -56,17 +57,17 @@ def pictures(diagnoses: Sequence[Diagnosis]) -> list[Picture]:
     -------
     list of Picture
     """
-    chosen = with_sheet([(d.run.points > 0, _rank(d)) for d in diagnoses])
+    chosen = with_sheet([(d.run.points > 0, d.findings) for d in diagnoses])
     return [sheet(diagnoses[i], i) for i in chosen] + overlays([d.run for d in diagnoses])
 
 
-def with_sheet(runs: Sequence[tuple[bool, int]]) -> list[int]:
+def with_sheet(runs: Sequence[tuple[bool, Sequence[Finding]]]) -> list[int]:
     """Which runs get a sheet: twelve at most, those with the gravest findings first.
 
     Parameters
     ----------
-    runs : sequence of (bool, int)
-        Whether the run holds a point, and how grave its findings are.
+    runs : sequence of (bool, sequence of Finding)
+        Whether the run holds a point, and its findings.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def with_sheet(runs: Sequence[tuple[bool, int]]) -> list[int]:
     """
     held = [i for i, (any_point, _) in enumerate(runs) if any_point]
     # Stable, so that without findings the first runs are shown.
-    return sorted(sorted(held, key=lambda i: -runs[i][1])[:SHEETS])
+    return sorted(sorted(held, key=lambda i: -_rank(runs[i][1]))[:SHEETS])
 
 
 def sheet(diagnosis: Diagnosis, place: int) -> Picture:
@@ -137,8 +138,8 @@ def _sheet(diagnosis: Diagnosis) -> Figure:
     return figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
 
 
-def _rank(run: Diagnosis) -> int:
-    return max((1 + f.severity.rank for f in run.findings), default=0)
+def _rank(findings: Sequence[Finding]) -> int:
+    return max((1 + f.severity.rank for f in findings), default=0)
 
 
 def metric_figure(
