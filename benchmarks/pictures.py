@@ -28,7 +28,7 @@ def write_panels(path: Path, panels: Sequence[Panel]) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6.4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8, 7), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(panels) // 2, 2)
     for place, panel in zip(axes.flat, panels, strict=True):
@@ -38,7 +38,7 @@ def write_panels(path: Path, panels: Sequence[Panel]) -> Path:
 
 
 def _panel(axes: Any, x: str, y: str, curves: Sequence[Curve]) -> None:
-    from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
     for curve, colour in zip(curves, _COLOURS, strict=False):
         axes.loglog(curve.x, curve.y, "o-", ms=4, lw=1.6, color=colour, label=curve.label)
@@ -49,10 +49,14 @@ def _panel(axes: Any, x: str, y: str, curves: Sequence[Curve]) -> None:
         ends, heights = [last / 10, last], [top / 6, top / 0.6]
         axes.loglog(ends, heights, "--", lw=1, color="#888888", label="slope of linear growth")
     axes.xaxis.set_major_formatter(EngFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(True, which="major", color="#dddddd", lw=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    # Above the panel: within it, some line would run through the words.
+    axes.legend(
+        frameon=False, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0
+    )

@@ -7,8 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The builder of demonstration reports and the browser driver.
-sys.path.append(str(Path(__file__).parent / "render"))
+# The builder of demonstration reports, the browser driver, and synthetic curves.
+sys.path += [str(Path(__file__).parent / folder) for folder in ("render", "made")]
 
 # The suite writes into no folder of the user; tests of the cache name one of their own.
 os.environ["TRAINLENS_CACHE"] = "off"

@@ -17,6 +17,7 @@ from benchmarks.alone import title
 from benchmarks.logs import NAMES, curves, write_events, write_jsonl
 from benchmarks.process import run
 from benchmarks.table import Row, markdown, text
+from benchmarks.wandb_log import write_wandb
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,18 @@ def test_event_files_are_whole(tmp_path):
         assert [point.step for point in points] == list(range(11_111))
         assert [point.value for point in points] == values[:, place].tolist()
     assert sum(len(series.value) for series in ours.series.values()) == 22_222
+
+
+def test_logs_of_wandb_are_whole(tmp_path):
+    """Checksums and layout are those that the reader's own tests hold against W&B's."""
+    (run,) = trainlens.load(write_wandb(tmp_path / "run-abc123.wandb", 5_000, 3, seed=7))
+    assert run.format == "wandb"
+    assert not run.notices
+    values = curves(5_000, 3, 7)
+    for place, name in enumerate(NAMES[:3]):
+        (series,) = [s for (metric, _), s in run.series.items() if metric == name]
+        assert series.step.tolist() == list(range(5_000))
+        assert series.value.tolist() == values[:, place].tolist()
 
 
 def test_a_command_that_fails_has_no_time():

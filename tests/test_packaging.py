@@ -39,7 +39,7 @@ def test_readme_has_the_two_commands():
     assert commands == [
         "pip install -e '.[aim]' -c constraints.txt && "
         "trainlens report sample_runs -o reports/demo",
-        "pip install -e '.[dev]' -c constraints.txt && pytest",
+        "pip install -e '.[dev]' -c constraints.txt && pytest -n auto --dist loadfile",
     ]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from trainlens.prescribe import prescribe
 from trainlens.prescribe.base import advisers
-from trainlens.rules import Diagnosis, all_rules
+from trainlens.rules import PROFILES, Diagnosis, all_rules
 from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Chunk, Column, Run, unknown
 
@@ -37,7 +37,7 @@ def test_every_rule_has_advice(rule):
 
 
 def test_advice_is_for_rules_that_exist():
-    assert set(advisers) <= set(all_rules())
+    assert set(advisers) <= {name for profile in PROFILES for name in all_rules(profile)}
 
 
 def test_the_learning_rate_of_the_run_is_used():

@@ -26,6 +26,7 @@ _HOMES = {
     "Series": "run",
     "TrainlensError": "errors",
     "diagnose": "api",
+    "diagnose_all": "api",
     "discover": "readers",
     "load": "readers",
     "load_one": "readers",
@@ -44,6 +45,7 @@ __all__ = [
     "TrainlensError",
     "__version__",
     "diagnose",
+    "diagnose_all",
     "discover",
     "load",
     "load_one",
@@ -51,7 +53,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from trainlens.api import diagnose, report
+    from trainlens.api import diagnose, diagnose_all, report
     from trainlens.errors import TrainlensError
     from trainlens.readers import discover, load, load_one
     from trainlens.rules import Diagnosis

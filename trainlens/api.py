@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainlens.work import Judging
-
 if TYPE_CHECKING:
     import os
 
     from trainlens.rules import Diagnosis
     from trainlens.run import Run
+    from trainlens.work import Judging
+
+    Config = str | os.PathLike[str] | Mapping[str, Any] | None
 
 FORMATS = ("html", "md")
 
@@ -21,22 +22,29 @@ FORMATS = ("html", "md")
 def diagnose(
     run: Run,
     *,
-    profile: str = "default",
+    profile: str | None = None,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config = None,
+    plugins: bool = True,
 ) -> Diagnosis:
     """Judge a run by every rule and say what to do about what is wrong.
 
     Parameters
     ----------
     run : Run
-    profile : str
+    profile : str, optional
         ``default`` (scale-free) or ``seed`` (fixed, unit-dependent thresholds).
     select, ignore : iterable of str
         Rule names: only these, all but these.
     settings : mapping of rule name to {setting: value}, optional
         Thresholds in place of the defaults.
+    config : path-like or mapping, optional
+        A ``trainlens.toml``, or what could stand in it: roles of metrics, severities, what to
+        suppress. The parameters above count more.
+    plugins : bool
+        Whether the rules of other packages are asked as well.
 
     Returns
     -------
@@ -46,18 +54,82 @@ def diagnose(
     ------
     UsageError
         Unknown profile, rule or setting.
+
+    Warns
+    -----
+    UserWarning
+        What of `config` is not in force, and packages whose rules are left out.
     """
-    return Judging(profile, tuple(select), tuple(ignore), settings or {})(run)
+    return _judging(profile, select, ignore, settings, config, plugins)(run)
+
+
+def diagnose_all(
+    runs: Iterable[Run],
+    *,
+    profile: str | None = None,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config = None,
+    plugins: bool = True,
+) -> list[Diagnosis]:
+    """Judge several runs, each with what the others tell about it.
+
+    Where the same fault begins at the same step in several runs, its causes say so and name them;
+    runs that hold the very same values have a notice of the kind ``identical``.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+    profile, select, ignore, settings, config, plugins
+        As in `diagnose`.
+
+    Returns
+    -------
+    list of Diagnosis, in the order of the runs
+
+    Raises
+    ------
+    UsageError
+        Unknown profile, rule or setting.
+    """
+    from trainlens.across import compared
+
+    judge = _judging(profile, select, ignore, settings, config, plugins)
+    return compared(judge(run) for run in runs)
+
+
+def _judging(
+    profile: str | None,
+    select: Iterable[str],
+    ignore: Iterable[str],
+    settings: Mapping[str, Mapping[str, Any]] | None,
+    config: Config,
+    plugins: bool,
+) -> Judging:
+    import warnings
+    from datetime import date
+
+    from trainlens.asked import Given, ask
+    from trainlens.settings import load
+
+    given = Given(profile, tuple(select), tuple(ignore), settings or {}, plugins=plugins)
+    asked = ask(given, load(config), date.today())
+    for notice in asked.notices:
+        warnings.warn(str(notice), stacklevel=3)
+    return asked.judge
 
 
 def report(
     runs: Sequence[Run],
     out: str | os.PathLike[str],
     *,
-    profile: str = "default",
+    profile: str | None = None,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config = None,
+    plugins: bool = True,
     formats: Iterable[str] = ("html",),
     plots: bool = True,
     title: str = "",
@@ -72,7 +144,7 @@ def report(
         What `load` returned; its notices are shown.
     out : path-like
         Folder, made where it is missing.
-    profile, select, ignore, settings
+    profile, select, ignore, settings, config, plugins
         As in `diagnose`.
     formats : iterable of {"html", "md"}
         Pages to write beside ``report.json``.
@@ -95,11 +167,9 @@ def report(
     """
     from trainlens.render.folder import write_report
 
-    diagnoses = [
-        diagnose(r, profile=profile, select=select, ignore=ignore, settings=settings) for r in runs
-    ]
+    judge = _judging(profile, select, ignore, settings, config, plugins)
     return write_report(
-        diagnoses,
+        [judge(run) for run in runs],
         Path(out),
         notices=getattr(runs, "notices", ()),
         formats=tuple(formats),

@@ -21,9 +21,11 @@ class Notice:
     ----------
     kind : str
         Kebab-case: ``torn-tail``, ``corrupt``, ``skipped``, ``assumed``, ``lfs-pointer``,
-        ``empty``, ``unreadable``, ``not-a-log``, ``unfinished``.
+        ``empty``, ``unreadable``, ``not-a-log``, ``unfinished``, ``identical``; ``event`` for
+        what the training itself said: an error, a traceback.
     where : str
-        File, and byte range or line where there is one: ``"run.jsonl, bytes 100-220"``.
+        File, and byte range or line where there is one: ``"run.jsonl, bytes 100-220"``; of an
+        ``event`` the step as well: ``"train.log, line 12, step 300"``.
     message : str
         What was found and what was done about it.
     lost : int or None
@@ -37,6 +39,12 @@ class Notice:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
+
+    @property
+    def step(self) -> int | None:
+        """The step that `where` names, None where it names none."""
+        head, _, step = self.where.rpartition(", step ")
+        return int(step) if head and step.lstrip("-").isdecimal() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +65,8 @@ class Column:
     split : str or None
         None lets the name decide (``val_loss`` -> ``loss`` of ``val``); else the name is kept.
     kind : str
-        ``"loss"`` or ``"system"`` where the format itself says so; else empty.
+        ``"loss"`` or ``"system"`` where the format itself says so, ``"flag"`` for true and
+        false; else empty.
     unit : str
         Unit that stands beside the values in the log (``"%"``, ``"ms"``); else empty.
     """
@@ -88,3 +97,10 @@ def unknown(n: int) -> Floats:
 
 
 _NAN = np.float64(np.nan).tobytes()
+
+
+def joined(a: Floats, b: Floats) -> Floats:
+    """The values of `a` with those of `b` behind them; unknowns stay one number in memory."""
+    if a.strides == (0,) and b.strides == (0,) and np.isnan(a[:1]).all() and np.isnan(b[:1]).all():
+        return unknown(len(a) + len(b))
+    return np.concatenate([a, b])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from trainlens.across import compared
 from trainlens.engine import Engine, helper
 from trainlens.judged import Judged, pointless
 from trainlens.place import LARGE, Place, engine_for
 from trainlens.readers import Survey
-from trainlens.reporting import MANY, Digest
-from trainlens.reporting.runs import ranking_key
-from trainlens.reporting.selection import detailed, drawn
-from trainlens.run import Key
+from trainlens.reporting import MANY, Digest, together
+from trainlens.reporting.selection import choose, detailed
+from trainlens.run import Key, Notice
 from trainlens.work import Extra, Judging, detail, shorten
 
 T = TypeVar("T")
@@ -32,6 +32,14 @@ class Ticking(Protocol):
     def __call__(self, results: Iterator[T], total: int) -> Iterator[T]:
         """See above."""
         ...
+
+
+Afterthoughts = Callable[[Sequence[Judged]], Iterable[Notice]]
+
+
+def nothing(told: Sequence[Judged]) -> Iterable[Notice]:
+    """No afterthoughts."""
+    return ()
 
 
 def silent(results: Iterator[T], total: int) -> Iterator[T]:
@@ -62,6 +70,7 @@ def report(
     now: float,
     place: Place | None = None,
     ticking: Ticking = silent,
+    afterthoughts: Afterthoughts = nothing,
 ) -> tuple[list[Judged], list[Path]]:
     """Read, judge and report the runs of a survey.
 
@@ -75,6 +84,8 @@ def report(
     place : Place, optional
     ticking : callable
         Shows progress.
+    afterthoughts : callable
+        Gives notices that can only be known when all runs are judged.
 
     Returns
     -------
@@ -91,19 +102,22 @@ def report(
     """
     few = len(survey) <= _AT_ONCE and survey.size <= LARGE
     if few and place in (None, Place(), Place(workers=1)):
-        return _at_once(survey, page, judge, now)
+        return _at_once(survey, page, judge, now, afterthoughts)
     with engine_for(survey, place or Place()) as engine:
-        return _one_by_one(survey, page, judge, now, engine, ticking)
+        return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts)
 
 
 def _at_once(
-    survey: Survey, page: Page, judge: Judging, now: float
+    survey: Survey, page: Page, judge: Judging, now: float, afterthoughts: Afterthoughts
 ) -> tuple[list[Judged], list[Path]]:
     # Importing what draws takes longer than reading a log: it is done beside it.
     with helper(_ready_to_draw, wanted=page.plots) as beside:
         from trainlens.render.folder import write_report
 
         diagnoses = list(survey.each(judge))
+        diagnoses = compared(diagnoses)
+        told = pointless(diagnoses)
+        survey.notices += afterthoughts(told)
         written = write_report(
             diagnoses,
             page.folder,
@@ -115,7 +129,7 @@ def _at_once(
             now=now,
             helper=beside,
         )
-    return pointless(diagnoses), written
+    return told, written
 
 
 def _ready_to_draw() -> None:
@@ -131,6 +145,7 @@ def _one_by_one(
     now: float,
     engine: Engine,
     ticking: Ticking,
+    afterthoughts: Afterthoughts,
 ) -> tuple[list[Judged], list[Path]]:
     from trainlens.render.folder import make_folder, write_overlays, write_pages
 
@@ -138,10 +153,11 @@ def _one_by_one(
     few = len(survey) <= _AT_ONCE
     wanted = _extras(survey, page, sheets=range(len(survey))) if few else {}
     work = partial(shorten, judge, len(survey), now, wanted)
-    digests = list(ticking(survey.each(work, engine), len(survey)))
-    key = ranking_key(d.lead for d in digests)
+    digests = together(list(ticking(survey.each(work, engine), len(survey))))
+    survey.notices += afterthoughts([d.told for d in digests])
+    choice = choose(digests)
     if not few:
-        wanted = _deserving(survey, page, digests, key)
+        wanted = _deserving(survey, page, digests, choice.key)
         places = sorted(extra.place for extra in wanted.values())
         list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
     written = write_pages(
@@ -152,12 +168,12 @@ def _one_by_one(
         title=page.title,
         command=page.command,
         pages={n: f"{_RUNS}/{e.page.name}" for n, e in wanted.items() if e.page is not None},
+        choice=choice,
         now=now,
     )
     written += _beside(wanted)
     if page.plots:
-        shown = drawn(digests, key)
-        written += write_overlays([digests[i] for i in shown], page.folder, engine)
+        written += write_overlays([digests[i] for i in choice.drawn], page.folder, engine)
     return [d.told for d in digests], written
 
 
@@ -191,7 +207,8 @@ def _deserving(
         make_folder(page.folder / _RUNS)
     drawable = with_sheet([(d.steps is not None, d.findings) for d in told])
     sheets = {place[told[k].name] for k in drawable} if page.plots else set()
-    return _extras(survey, page, sheets, {place[told[k].name] for k in pages})
+    extras = _extras(survey, page, sheets, {place[told[k].name] for k in pages})
+    return {d.name: replace(extras[d.name], told=d) for d in told if d.name in extras}
 
 
 def _beside(wanted: Mapping[str, Extra]) -> list[Path]:

@@ -10,6 +10,7 @@ from trainlens.compact import Compact
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, gravity
 from trainlens.run import Notice
+from trainlens.traces import EMPTY, Trace, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,12 @@ class Judged(Compact):
     results : tuple of Finding
         Every outcome of every rule.
     findings : tuple of Finding
-        The faults, the gravest and surest first.
+        The faults that count, the gravest and surest first.
     notices : tuple of Notice
+    used : tuple of str
+        What a user said of metrics that this run has.
+    trace : Trace
+        What can be compared with other runs.
     """
 
     name: str
@@ -47,6 +52,13 @@ class Judged(Compact):
     results: tuple[Finding, ...]
     findings: tuple[Finding, ...]
     notices: tuple[Notice, ...]
+    used: tuple[str, ...] = ()
+    trace: Trace = EMPTY
+
+    @property
+    def suppressed(self) -> tuple[Finding, ...]:
+        """The faults that do not count."""
+        return tuple(f for f in self.results if f.suppressed)
 
     @property
     def flagged(self) -> bool:
@@ -70,6 +82,8 @@ def judged(diagnosis: Diagnosis) -> Judged:
         results=diagnosis.results,
         findings=diagnosis.findings,
         notices=run.notices,
+        used=diagnosis.used,
+        trace=trace(run, diagnosis.results),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, unknown
+from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, joined, unknown
 from trainlens.roles import Role, parse_name, role_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 Key = tuple[str, str]
+
+_MACHINE = frozenset({"system", "gpu-usage", "memory-limit"})
+"""Readings that may be taken at times of their own."""
 
 
 def attempt_labels(step: Ints) -> Ints:
@@ -73,6 +76,8 @@ class Series:
         See `Column`.
     logged_unit : str
         Unit that stands in the log.
+    meaning : Role or None
+        What a user says it means, in place of what its name tells.
     """
 
     metric: str
@@ -84,6 +89,7 @@ class Series:
     name: str = ""
     kind: str = ""
     logged_unit: str = ""
+    meaning: Role | None = None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -95,12 +101,13 @@ class Series:
     @cached_property
     def role(self) -> Role:
         """What this metric means: loss, learning rate, gradient norm, ..."""
-        return role_of(self.metric, self.kind)
+        return self.meaning or role_of(self.metric, self.kind)
 
     @property
     def unit(self) -> str:
-        """Unit of the values, as logged or else as the name tells; empty where unknown."""
-        return self.logged_unit or self.role.unit
+        """Unit of the values: as a user says, as logged, or as the name tells; else empty."""
+        said = self.meaning.unit if self.meaning is not None else ""
+        return said or self.logged_unit or self.role.unit
 
     @cached_property
     def ascends(self) -> bool:
@@ -166,16 +173,9 @@ class Series:
             self,
             step=np.concatenate([self.step, column.step]),
             value=np.concatenate([self.value, column.value]),
-            wall_time=_concatenate(self.wall_time, column.wall_time),
-            epoch=_concatenate(self.epoch, column.epoch),
+            wall_time=joined(self.wall_time, column.wall_time),
+            epoch=joined(self.epoch, column.epoch),
         )
-
-
-def _concatenate(a: Floats, b: Floats) -> Floats:
-    # Two columns of unknowns stay one number in memory.
-    if a.strides == (0,) and b.strides == (0,) and np.isnan(a[:1]).all() and np.isnan(b[:1]).all():
-        return unknown(len(a) + len(b))
-    return np.concatenate([a, b])
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ class Run:
     @cached_property
     def training_series(self) -> tuple[Series, ...]:
         """The series without system metrics (or all, where there is nothing else)."""
-        kept = tuple(s for s in self.series.values() if s.role.name != "system" and len(s))
+        kept = tuple(s for s in self.series.values() if s.role.name not in _MACHINE and len(s))
         return kept or tuple(s for s in self.series.values() if len(s))
 
     @cached_property

@@ -9,6 +9,50 @@ The first line is a header, every further line one record of one step::
 Optional in a record: ``epoch`` and ``split`` (``"train"`` when absent). NaN, Infinity and
 -Infinity are written and read as bare tokens.
 
+``anomalies`` is what the training itself, or its recorder, has to say of a step: words, or
+objects with a kind and, if there is one, a value and a message::
+
+    "anomalies": ["low_coverage",
+                  {"type": "loss_spike", "value": 3.2, "message": "3.2 sigma above the median"}]
+
+Each entry is read as a point of the series ``anomalies/KIND`` (kind in snake case) at that step,
+of its value or 1; the rule ``reported-anomaly`` tells of them. True and false are read as 1 and 0.
+
+Planned schedules
+-----------------
+``schedules`` of the header holds, by the name under which a field is logged, what its values are
+planned to be; ``total_steps`` beside them, in one of them or in ``config`` says how long the
+training is. `trainlens.stats.planned` reads them, the rule ``plan-deviation`` checks them::
+
+    "schedules": {"total_steps": 100000,
+                  "lr": {"kind": "chain", "base": 1e-4, "ratios": {"backbone": 0.1}, "parts": [
+                      {"kind": "linear-warmup", "until_steps": 500},
+                      {"kind": "cosine", "end": 0.01}]},
+                  "dropout": {"kind": "step", "base": 0.1, "at_steps": [10000], "gamma": 0.5}}
+
+Every spec has a ``kind`` and may have ``base`` (value at a factor of 1, default 1). Places
+(``warmup``, ``decay``, ``at``, ``until``) are shares of the training, the same with ``_steps``
+behind the name are steps; in a part of a chain they relate to that part, but for ``until``.
+
+==================== ==========================================================================
+kind                 keys (defaults)
+==================== ==========================================================================
+constant             factor (1)
+linear-warmup        warmup (1), start (0)
+linear               start (1), end (0)
+cosine               end (0)
+cosine-restarts      cycles (1), growth (1), height (1), end (0)
+polynomial           power (1), end (0)
+exponential          end
+step                 at, gamma (0.1)
+inverse-sqrt         warmup
+warmup-stable-decay  warmup (0), decay (0.2), end (0), shape (linear; cosine, root)
+one-cycle            warmup (0.3), start (0.04), end (4e-6), shape (cosine; linear)
+ramp                 warmup_end_progress (0.1), ramp_duration_progress (0.1), start (0), end (1)
+piecewise            at, factors, between (constant: one factor more than places; linear)
+chain                parts: specs with until, the last one may go without
+==================== ==========================================================================
+
 Version history
 ---------------
 1 : first version.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +47,47 @@ def sentence(diagnosis: Diagnosis) -> str:
         if worse
         else f"Healthy so far. {moved}"
     )
-    return state + (f" {words.plural(notes, 'note')} below." if notes else "")
+    known = "".join(f" {s.sentence}." for s in suppressed(diagnosis.results))
+    return state + (f" {words.plural(notes, 'note')} below." if notes else "") + known
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """Faults that do not count, for one reason.
+
+    Parameters
+    ----------
+    reason : str
+    found : tuple of Finding
+    """
+
+    reason: str
+    found: tuple[Finding, ...]
+
+    @property
+    def sentence(self) -> str:
+        """How many, and why, without a full stop."""
+        reason = shortened(self.reason.rstrip("."), 200)
+        return f"{words.plural(len(self.found), 'finding')} suppressed: {reason}"
+
+    @property
+    def rules(self) -> str:
+        """What they were found by, and where."""
+        named = [
+            f"{f.rule} at {words.steps(f.first_step, f.last_step)}" if _placed(f) else f.rule
+            for f in self.found
+        ]
+        more = len(named) - 5
+        return ", ".join(named[:5]) + (f" and {more} more" if more > 0 else "")
+
+
+def suppressed(results: Iterable[Finding]) -> list[Suppressed]:
+    """The faults that do not count, by the reason that was given."""
+    held: dict[str, list[Finding]] = {}
+    for f in results:
+        if f.suppressed:
+            held.setdefault(f.suppressed, []).append(f)
+    return [Suppressed(reason, tuple(found)) for reason, found in held.items()]
 
 
 def reason(diagnosis: Diagnosis) -> str:
@@ -151,6 +192,7 @@ _TITLES = {
     "dead-relu": "Dead ReLU units",
     "single-class-batch": "Single-class batches",
     "missing-warmup": "No warmup",
+    "reported-anomaly": "Reported by the training",
     "plan-deviation": "Schedule differs from the plan",
 }
 

@@ -6,6 +6,7 @@ At most four significant digits, a thin space between thousands, a true minus si
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 THIN = "\u202f"
 MINUS = "\u2212"
@@ -119,3 +120,20 @@ def plural(count: int, noun: str, many: str = "") -> str:
     ('1 run', '3 runs', '2 series')
     """
     return f"{step(count)} {noun if count == 1 else many or noun + 's'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that does not exist.
+
+    Examples
+    --------
+    >>> nearest("los-spike", ["loss-spike", "outlier"]), nearest("x", ["loss-spike", "outlier"])
+    ("did you mean 'loss-spike'?", 'there are: loss-spike, outlier')
+    """
+    import difflib
+
+    listed = list(known)
+    found = difflib.get_close_matches(name, listed, 1)
+    if found:
+        return f"did you mean {found[0]!r}?"
+    return f"there are: {', '.join(listed)}" if listed else "there is none"

@@ -6,7 +6,7 @@ Each takes a Run last and gives back what remains when its points are let go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,36 +14,86 @@ from trainlens import rules, words
 from trainlens.judged import Judged, judged
 from trainlens.prescribe import prescribe
 from trainlens.rules import Diagnosis
+from trainlens.rules.base import Finding, Severity
 from trainlens.run import Run
+from trainlens.settings import Meaning, Suppression, with_meanings, with_suppressions
+from trainlens.verdict import shortened
 
 if TYPE_CHECKING:
+    from trainlens.prescribe.plan import Prepared
     from trainlens.reporting.digest import Digest
 
 
 @dataclass(frozen=True)
 class Judging:
-    """How runs are judged; the parameters are those of `trainlens.diagnose`."""
+    """How runs are judged.
+
+    Parameters
+    ----------
+    profile, select, ignore, settings
+        As in `trainlens.rules.diagnose`.
+    severity : mapping of rule to severity
+        Of all its faults, in place of its own.
+    roles : tuple of Meaning
+        What metrics mean, in place of what their names tell.
+    suppress : tuple of Suppression
+        Faults that do not count.
+    own : tuple of str
+        Packages whose rules are asked as well.
+    """
 
     profile: str = "default"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    severity: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[Meaning, ...] = ()
+    suppress: tuple[Suppression, ...] = ()
+    own: tuple[str, ...] = ()
 
     def __call__(self, run: Run) -> Diagnosis:
         """Judge a run by every rule and say what to do about what is wrong."""
+        run, used = with_meanings(run, self.roles)
         found = rules.diagnose(
             run,
             profile=self.profile,
             select=self.select,
             ignore=self.ignore,
             settings=self.settings,
+            own=self.own,
         )
-        return prescribe(found)
+        return replace(self._counted(prescribe(self._graded(found))), used=used)
+
+    def _graded(self, found: Diagnosis) -> Diagnosis:
+        """With the severities that are wanted."""
+        if not self.severity:
+            return found
+        return replace(found, results=tuple(map(self._grade, found.results)))
+
+    def _grade(self, finding: Finding) -> Finding:
+        if not finding.failed or finding.rule not in self.severity:
+            return finding
+        return replace(finding, severity=Severity(self.severity[finding.rule]))
+
+    def _counted(self, found: Diagnosis) -> Diagnosis:
+        """With the reason at what does not count; advice has weighed it none the less."""
+        if not self.suppress:
+            return found
+        run = found.run
+        results = with_suppressions(run.name, run.source, found.results, self.suppress)
+        return replace(found, results=results)
 
 
 def tell(judge: Judging, run: Run) -> Judged:
     """For ``diagnose``."""
     return judged(judge(run))
+
+
+def prepare(judge: Judging, run: Run) -> Prepared:
+    """For ``prescribe``."""
+    from trainlens.prescribe.plan import prepared
+
+    return prepared(judge(run))
 
 
 @dataclass(frozen=True)
@@ -58,11 +108,14 @@ class Extra:
         Of the run among all, from 0.
     page : Path or None
         File for a page of its own.
+    told : Judged or None
+        The run with what the others tell about it, where that is known already.
     """
 
     sheet: Path | None
     place: int
     page: Path | None = None
+    told: Judged | None = None
 
 
 def shorten(judge: Judging, runs: int, now: float, wanted: Mapping[str, Extra], run: Run) -> Digest:
@@ -88,7 +141,11 @@ def shorten(judge: Judging, runs: int, now: float, wanted: Mapping[str, Extra], 
 
 def detail(judge: Judging, now: float, wanted: Mapping[str, Extra], run: Run) -> None:
     """For ``report`` of many runs: sheet and page of one that proved to deserve them."""
-    _write(judge(run), wanted[run.name], now)
+    diagnosis, extra = judge(run), wanted[run.name]
+    if extra.told is not None:
+        run = replace(run, notices=extra.told.notices)
+        diagnosis = replace(diagnosis, run=run, results=extra.told.results)
+    _write(diagnosis, extra, now)
 
 
 def _write(diagnosis: Diagnosis, extra: Extra, now: float) -> None:
@@ -131,6 +188,10 @@ def row(now: float, run: Run) -> Row:
     damage = (
         "" if not lost else f"{words.plural(known, 'record')} lost" if known else "unknown loss"
     )
+    if not run.points:
+        # Of a run without points, why it has none.
+        said = [n.message for n in run.notices if n.kind == "event"]
+        damage = damage or (shortened(said[-1]) if said else "")
     cells = (run.name, run.format, span, str(len(run.series)), words.step(run.points),
              str(run.attempts), age, damage)  # fmt: skip
     return Row(cells, bool(lost))

@@ -141,3 +141,17 @@ def test_a_log_written_this_very_moment_is_read_again(kept, looked, tmp_path, mo
     for _ in range(2):
         assert warm(Source("jsonl", path)) == cold(Source("jsonl", path))
     assert looked == ["not recalled", "read", "not recalled", "read"]
+
+
+def test_a_log_that_the_scanner_has_read_goes_on(kept, looked, tmp_path):
+    """The compiled scanner is let go with each poll, so that what is left can be kept."""
+    path = tmp_path / "run.jsonl"
+    lines = [f'{{"step": {i}, "loss": {i / 7}, "note": "a{i % 5}"}}\n' for i in range(9000)]
+    lines[5000] = '{"step": 5000, "loss"\n'
+    for begin, end in ((0, 8000), (8000, 8990), (8990, 9000)):
+        with open(path, "a") as file:
+            file.writelines(lines[begin:end])
+        assert warm(Source("jsonl", path)) == cold(Source("jsonl", path))
+    assert looked == [
+        "not recalled", "read", "continued", "recalled", "continued", "recalled"
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainlens.detect.base import Event
+from trainlens.detect.base import Event, watch
 from trainlens.detect.divergence import DivergenceDetector
 from trainlens.detect.jump import JumpDetector, jump_noise
 from trainlens.detect.non_finite import NonFiniteDetector
@@ -154,3 +154,13 @@ def test_a_blow_up_of_the_last_points():
     (event,) = run(DivergenceDetector(), value)
     assert event.first_step == 9960
     assert event.peak == value[-1]
+
+
+def test_norms_that_fall_steeply_at_first_do_not_hide_a_surge():
+    rng = np.random.default_rng(3)
+    at = np.arange(140)
+    value = (1 + 3 * np.exp(-at / 14)) * np.exp(0.35 * rng.standard_normal(140))
+    value[60:64] *= 40
+    (event,) = watch(SurgeDetector(), at, value)
+    assert abs(event.first_index - 60) <= 1
+    assert event.points >= 3

@@ -3,20 +3,18 @@
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.readers.aim_process import aim_process
 from trainlens.errors import MissingExtra
 from trainlens.readers import aim
-from trainlens.readers._aim import reader as aim_reader
 from trainlens.readers._aim import series as aim_series
 from trainlens.readers._aim import store as aim_store
 from trainlens.readers._aim.reader import AimReader
@@ -30,23 +28,6 @@ if importlib.util.find_spec("aim") is None:
 REAL = Path(__file__).parents[3] / "shared" / "real_logs" / "aim"
 
 WRITER = Path(__file__).with_name("aim_writer.py").read_text()
-
-LIVE = r"""
-import sys
-from aim import Run
-run = Run(repo=sys.argv[1], log_system_params=False, capture_terminal_logs=False,
-          system_tracking_interval=None)
-run["lr"] = 0.5
-print(run.hash, flush=True)
-step = 0
-for line in sys.stdin:
-    for _ in range(int(line)):
-        run.track(step * 2.0, name="loss", step=step, context={"subset": "train"})
-        step += 1
-    print(step, flush=True)
-run.close()
-print("closed", flush=True)
-"""
 
 ORACLE = r"""
 import json, sys
@@ -84,11 +65,6 @@ for path in sys.argv[1:]:
         found[run] = {"metrics": held, "attrs": attrs, "end_time": meta.get("end_time")}
 json.dump(found, sys.stdout)
 """
-
-
-def aim_process(code, *args, **options):
-    home = {**os.environ, "PYTHONWARNINGS": "ignore", "AIM_ANALYTICS_DISABLED": "1"}
-    return [sys.executable, "-c", code, *map(str, args)], {"env": home, "text": True, **options}
 
 
 def run_aim(code, *args):
@@ -313,70 +289,6 @@ def test_the_index_is_only_a_cache(repo, oracle, tmp_path, state):
         assert_same_points(read(copy, run), oracle[run])
         assert [n.kind for n in read(copy, run).notices if n.kind == "corrupt"] == []
     assert tree(copy) == before
-
-
-def test_a_live_run_gives_each_point_once(tmp_path):
-    command, options = aim_process(LIVE, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, **options) as writer:
-        run = writer.stdout.readline().strip()
-        reader = AimReader(tmp_path / ".aim", run)
-        kept = Run("live", "", "aim")
-        sizes = []
-        for count in (0, 40, 1, 900, 0):
-            print(count, file=writer.stdin, flush=True)
-            writer.stdout.readline()
-            chunk = reader.poll()
-            sizes.append(sum(len(c.step) for c in chunk.columns))
-            assert chunk.notices == ()
-            kept = kept.extend(chunk)
-        assert sizes == [0, 40, 1, 900, 0]
-        cold = read(tmp_path / ".aim", run)
-        assert [n.kind for n in cold.notices] == ["unfinished"]
-        writer.stdin.write("300\n")
-        writer.stdin.close()
-        # Read on while the writer writes: whatever is there, nothing twice and nothing lost.
-        while writer.poll() is None:
-            kept = kept.extend(reader.poll())
-    kept = kept.extend(reader.poll(final=True))
-    loss = kept["loss", "train"]
-    assert loss.step.tolist() == list(range(1241))
-    assert loss.value.tolist() == [2.0 * s for s in range(1241)]
-    assert kept.config["lr"] == 0.5
-    assert kept.config["aim"]["end_time"] > 0
-    assert kept.notices == ()
-
-
-def test_a_growing_log_is_followed_without_opening_the_store(tmp_path, monkeypatch):
-    command, options = aim_process(LIVE, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, **options) as writer:
-        run = writer.stdout.readline().strip()
-
-        def grow(count):
-            print(count, file=writer.stdin, flush=True)
-            writer.stdout.readline()
-
-        reader = AimReader(tmp_path / ".aim", run)
-        grow(5)
-        steps = [c.step.tolist() for c in reader.poll().columns]
-        opened = []
-        original = aim_reader.open_store
-        monkeypatch.setattr(
-            aim_reader, "open_store", lambda *a, **k: (opened.append(a), original(*a, **k))[1]
-        )
-        for count in (1, 60, 3):
-            grow(count)
-            steps += [c.step.tolist() for c in reader.poll().columns]
-        assert opened == []
-        # A flush to a table in between, and what was given before is not given again.
-        grow(900)
-        steps += [c.step.tolist() for c in reader.poll().columns]
-        assert opened
-        grow(2)
-        steps += [c.step.tolist() for c in reader.poll().columns]
-        steps += [c.step.tolist() for c in reader.poll(final=True).columns]
-        assert [len(s) for s in steps] == [5, 1, 60, 3, 900, 2]
-        assert list(chain.from_iterable(steps)) == list(range(971))
-        writer.stdin.close()
 
 
 def test_a_store_that_changes_meanwhile_is_copied_again(repo, oracle, monkeypatch):

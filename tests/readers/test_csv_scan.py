@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from trainlens.readers import csv as reader
 from trainlens.readers._csv import reader as decoder
+from trainlens.readers._csv.axes import times_of
+from trainlens.readers._csv.cells import Clean, take
 from trainlens.readers._csv.reader import CsvLog
+from trainlens.readers._csv.texts import Texts
+from trainlens.readers._values import unix_seconds
 
 native = pytest.importorskip("trainlens.readers._csv._native")
 
@@ -140,3 +144,89 @@ def test_a_column_of_dates_is_the_time(tmp_path):
 def test_wrong_arguments(arguments):
     with pytest.raises(ValueError, match="scan takes"):
         native.scan(*arguments, b"", True)
+
+
+def moments_of(texts):
+    data = "".join(f"{i};{text}\n" for i, text in enumerate(texts)).encode()
+    found = np.frombuffer(native.scan(data, 0, ord(";"), b"\0\0", b"", True)[6], np.int64)
+    column, row, start, end, bits = found.reshape(-1, 5).T
+    assert (column == 1).all()
+    held = [data[a:b].decode() for a, b in zip(start, end, strict=True)]
+    assert held == [texts[i].strip(" \t") for i in row]
+    return dict(zip(row.tolist(), bits.copy().view(np.float64).tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2024-01-02 03:04:05", 1704164645.0),
+        ("2024-02-29T00:00:00.25", 1709164800.25),
+        ("2024/02/29 00:00:00,123456789", 1709164800.123456),
+        ("2024-02-29", 1709164800.0),
+        ("2024-02-29T00:00:00Z", 1709164800.0),
+        ("2024-02-29 00:00:00+05:30", 1709145000.0),
+        ("2024-02-29 00:00:00.5-23:59", 1709251140.5),
+        ("1969-12-31 23:59:59.999999", -1e-6),
+    ],
+)
+def test_dates_are_read(text, seconds):
+    assert moments_of([text]) == {0: seconds}
+    assert unix_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2023-02-29", "2024-13-01", "2024-00-10", "2024-01-00", "0000-01-01", "2024-1-01"),
+        *("2016-12-31 23:59:60", "2024-01-02 24:00:00", "2024-01-02 03:60:00", "2024-01-02 "
+          "03:04:05.", "2024-01-02 03:04:05.1234567890", "2024-01-02 03:04:05 Z"),
+        *("2024-01-02 03:04:05+24:00", "2024-01-02 03:04:05+02:60", "2024-01-02 03:04:05+0200"),
+        *("1970-01-01 00:00:00", "2300-01-01", "1600-01-01", "2024-01-02x", "2024-01-02 03"),
+        *("2024-01-02 03:04:05Zx", "soon"),
+    ],
+)  # fmt: skip
+def test_what_is_no_date_beyond_doubt_is_left_to_python(text):
+    assert np.isnan(moments_of([text])[0])
+
+
+@given(
+    seconds=st.integers(-9_007_199_254_740_991, 9_007_199_254_740_991),
+    mark=st.sampled_from(" T"),
+    zone=st.sampled_from(["", "Z", "+00:00", "-11:45"]),
+)
+def test_moments_to_the_bit(seconds, mark, zone):
+    stamp = str(np.datetime64(seconds, "us")).replace("T", mark)
+    found = moments_of([stamp + zone])[0]
+    if not np.isnan(found):
+        assert found == unix_seconds(stamp + zone)
+        assert zone or found == np.datetime64(stamp, "us").astype(np.int64) / 1e6
+    else:
+        assert seconds == 0 or zone == "-11:45"
+
+
+DATES = st.sampled_from(
+    [
+        *("2024-01-02 03:04:05", "2024-01-02T03:04:05.5", "1970-01-01 00:00:00", "", "soon"),
+        *("2300-01-02 03:04:05.000001", "1704164645", "1704164645123", "7", "none"),
+        *("2024-01-02 03:04:05Z", "2024-01-02 03:04:06", "2024-01-02 03:04:07.250"),
+    ]
+)
+
+
+@given(texts=st.lists(DATES, min_size=1, max_size=8), clock=st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_columns_of_dates_as_by_python(texts, clock):
+    data = "".join(f"{i},{text}\n" for i, text in enumerate(texts)).encode()
+    rows, room, value, absent, _, _, held, _ = native.scan(data, 0, 44, b"\0\0", b"", True)
+    value = np.frombuffer(value).reshape(2, room)[1, :rows]
+    absent = np.frombuffer(absent, bool).reshape(2, room)[1, :rows]
+    _, row, start, end, bits = np.frombuffer(held, np.int64).reshape(-1, 5).T.copy()
+    lazy = Texts(data, row, start, end, bits.view(np.float64))
+    assert dict(lazy) == {i: text for i, text in enumerate(texts) if absent[i] and text}
+    found = times_of(Clean(value, absent, lazy), clock)
+    wanted = times_of(Clean(value, absent, dict(lazy)), clock)
+    assert found.tobytes() == wanted.tobytes()
+    index = np.arange(rows)[:: 2 if clock else -1]
+    parts = take(Clean(value, absent, lazy), index), take(Clean(value, absent, dict(lazy)), index)
+    assert dict(parts[0].texts) == dict(parts[1].texts)
+    assert times_of(parts[0], clock).tobytes() == times_of(parts[1], clock).tobytes()

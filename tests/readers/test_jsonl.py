@@ -205,7 +205,7 @@ def test_a_text_that_holds_a_token_is_left_alone(tmp_path: Path) -> None:
     assert [n.message for n in chunk.notices] == ["no numbers in: note (text)"]
 
 
-def test_flags_count_only_where_the_name_has_numbers(tmp_path: Path) -> None:
+def test_true_and_false_are_one_and_zero(tmp_path: Path) -> None:
     chunk = read(
         tmp_path,
         lines(
@@ -215,8 +215,9 @@ def test_flags_count_only_where_the_name_has_numbers(tmp_path: Path) -> None:
         ),
     )
     assert points(chunk)["hit"] == [(1, 0.0), (2, 0.5), (3, 1.0)]
-    assert "ok" not in points(chunk)
-    assert [(n.kind, n.lost) for n in chunk.notices] == [("skipped", 0)]
+    assert points(chunk)["ok"] == [(1, 1.0), (2, 0.0), (3, 1.0)]
+    assert {c.name: c.kind for c in chunk.columns} == {"loss": "", "ok": "flag", "hit": "flag"}
+    assert chunk.notices == ()
 
 
 def test_what_is_no_number_is_named_once(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from trainlens.readers._text import sniff
-from trainlens.readers._text.known import Known, _shape
+from trainlens.readers._text import known, sniff
+from trainlens.readers._text.known import Known, Silent, _shape
 from trainlens.readers._text.parse import parse
 
 PIECES = [
@@ -50,6 +50,24 @@ def test_lines_of_one_shape_say_the_same(seed):
             else:
                 assert repr(found) == repr(wanted), other
     assert shared > 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_that_say_nothing_are_known_again(seed):
+    rng = random.Random(seed)
+    silent = Silent()
+    for text in some_lines(rng, 600):
+        for other in (text, *(with_other_digits(rng, text) for _ in range(4))):
+            assert repr(silent.parse(other)) == repr(parse(other)), other
+
+
+def test_a_line_of_a_silent_shape_is_not_parsed_again(monkeypatch):
+    silent = Silent()
+    assert silent.parse("saving out/ckpt_100.pt (3 files)") is None
+    monkeypatch.setattr(known, "parse", None)
+    assert silent.parse("saving out/ckpt_250.pt (7 files)") is None
+    with pytest.raises(TypeError):
+        silent.parse("saving out/ckpt_250.pt (7 files) loss 0.5")
 
 
 def test_a_shape_keeps_what_names_mean():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainlens.readers._text import follow
+from trainlens.readers._text import block, follow
+from trainlens.readers._text.line import decode
 from trainlens.readers._text.reader import TextLog
 
 native = pytest.importorskip("trainlens.readers._text._native")
@@ -63,6 +64,8 @@ JUNK = [
 def read(path, compiled):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(follow, "COMPILED", compiled)
+        if not compiled:
+            patch.setattr(block, "look", None)
         chunk = TextLog(path).poll(final=True)
     return chunk.config, chunk.notices, [
         (c.name, c.split, c.unit, c.step.tolist(), repr(c.value.tolist()),
@@ -115,9 +118,49 @@ def test_dates_of_the_calendar_only(tmp_path):
 @pytest.mark.parametrize("program", [b"", b"\x01", b"\x01\x05ab", b"\x63\0", b"\x0b\0ab", b"\0\0"])
 def test_programs_that_are_none(program):
     with pytest.raises(ValueError, match="program"):
-        native.match("abc\n", program, 0, 0)
+        native.match(b"abc\n", program, 0)
 
 
 def test_a_place_behind_the_text():
     with pytest.raises(ValueError, match="place"):
-        native.match("abc\n", b"\x06\0", 9, 9)
+        native.match(b"abc\n", b"\x06\0", 9)
+
+
+PIECES = [
+    *(bytes([b]) for b in range(33)),
+    *(b"\x7f", b"\x80", b"\xbf", b"\xc1", b"\xc2", b"\xed", b"\xf4", b"\xf5", b"\xff"),
+    *(b"\r\n", b"\x08\x08", b"\x1b[32m", b"loss 0.5 " * 9),
+    *(b"\xc0\x80", b"\xe0\x9f\xbf", b"\xe0\xa0\x80", b"\xed\x9f\xbf", b"\xed\xa0\x80"),
+    *(b"\xf0\x8f\xbf\xbf", b"\xf0\x90\x80\x80", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80"),
+]  # fmt: skip
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.binary(max_size=4), max_size=12))
+@settings(max_examples=400, deadline=None)
+def test_bytes_are_cleaned_as_their_text(pieces):
+    data = b"".join(pieces)
+    assert block.Block(0, data + b"\n").data == decode(data + b"\n").encode()
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 9000])
+@pytest.mark.parametrize("end", [b"\x1b[0m", b"\r\n", b"\xc3\xa9", b"\xc3", b"\0", b"\x7f"])
+def test_what_stands_at_the_end_of_a_stretch_is_seen(size, end):
+    data = b"a" * (size - 1) + end + b"b\n"
+    assert block.Block(0, data).data == decode(data).encode()
+
+
+@pytest.mark.parametrize("text", ["é", "█░", "\U0001f600", "\ud7ff\ue000"])
+def test_text_without_controls_is_not_read_twice(text):
+    assert native.look(f"loss {text} 0.5\r\n".encode()) == 2
+    assert native.look(f"loss {text} 0.5\r".encode()) == 0
+
+
+def test_blank_lines_between_lines_of_a_layout(tmp_path):
+    rng = random.Random(3)
+    gaps = ["", "\n", " \t\n\n", "\r\n", "  "]
+    lines = [seed(rng, i) + rng.choice(gaps) for i in range(200)]
+    path = tmp_path / "train.log"
+    path.write_text("".join(lines), newline="")
+    found = read(path, True)
+    assert found == read(path, False)
+    assert found[2][0][3] == [i * 10 for i in range(200)]

@@ -1,16 +1,10 @@
-"""Runs of W&B: known answers, dialects, live and cold, real files, today's wandb."""
+"""Runs of W&B: known answers and dialects."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import random
 import struct
-import subprocess
-import sys
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +12,16 @@ import numpy as np
 import pytest
 
 from tests.readers import wandb_writer as ww
-from trainlens.chunk import Chunk, Column
-from trainlens.errors import NotFound
+from tests.readers.wandb_reading import (
+    column,
+    folder,
+    kinds,
+    read,
+    read_records,
+    row,
+    steps_and_values,
+)
 from trainlens.readers import wandb
-from trainlens.readers._wandb.reader import WandbLog
-from trainlens.readers.base import Source
-from trainlens.run import Run
-
-REAL = Path(__file__).parents[3] / "shared" / "real_logs"
-FOLDER = "offline-run-20240102_030405-abc123"
-
-Points = list[tuple[int, float, float, float]]
-
-
-def folder(tmp_path: Path, data: bytes) -> Path:
-    """A run's folder with a log."""
-    path = tmp_path / FOLDER
-    (path / "files").mkdir(parents=True, exist_ok=True)
-    (path / "run-abc123.wandb").write_bytes(data)
-    return path
-
-
-def read(path: Path) -> Chunk:
-    (source,) = wandb.find(path)
-    return wandb.open_source(source).poll(final=True)
-
-
-def read_records(tmp_path: Path, *records: bytes) -> Chunk:
-    return read(folder(tmp_path, ww.log(records).data))
-
-
-def column(chunk: Chunk, name: str) -> Column:
-    (found,) = [c for c in chunk.columns if c.name == name]
-    return found
-
-
-def steps_and_values(chunk: Chunk, name: str) -> tuple[list[int], list[float]]:
-    found = column(chunk, name)
-    return found.step.tolist(), found.value.tolist()
-
-
-def kinds(chunk: Chunk) -> list[str]:
-    return [n.kind for n in chunk.notices]
-
-
-def row(step: int, **values: Any) -> bytes:
-    return ww.history({**values, "_step": step, "_timestamp": 1.7e9 + step, "_runtime": step}, step)
 
 
 def test_rows_become_points(tmp_path: Path) -> None:
@@ -313,233 +271,6 @@ def test_sniffing(tmp_path: Path) -> None:
         (path / "run-abc123.wandb").write_bytes(data)
         assert wandb.sniff(path / "run-abc123.wandb") == confidence
         assert wandb.sniff(path) == confidence
-
-
-def test_claims_nothing_of_other_formats() -> None:
-    if not REAL.is_dir():
-        pytest.skip("the real logs are not here")
-    claimed = {p for p in REAL.rglob("*") if wandb.sniff(p) > 0}
-    logs = set((REAL / "wandb").rglob("*.wandb"))
-    assert claimed == logs | {p.parent for p in logs}
-
-
-def test_a_missing_log(tmp_path: Path) -> None:
-    (tmp_path / FOLDER).mkdir()
-    with pytest.raises(NotFound):
-        wandb.open_source(Source("wandb", tmp_path / FOLDER)).poll()
-
-
-def points(chunks: list[Chunk]) -> dict[str, Points]:
-    found: dict[str, Points] = {}
-    for chunk in chunks:
-        for c in chunk.columns:
-            axes = (c.step, c.value, c.wall_time, c.epoch)
-            rows = zip(*(a.tolist() for a in axes), strict=True)
-            found.setdefault(c.name, []).extend(rows)
-    return found
-
-
-def same(a: dict[str, Points], b: dict[str, Points]) -> bool:
-    return list(a) == list(b) and all(repr(a[name]) == repr(b[name]) for name in a)
-
-
-def growing() -> list[bytes]:
-    def rows() -> Iterator[bytes]:
-        yield ww.run("nice", {"lr": 1})
-        yield ww.metric(glob="val/*", step_metric="global_step")
-        for i in range(150):
-            yield row(i, loss=i / 3, pad="x" * (i * 37 % 900), global_step=i * 10)
-            if i % 7 == 0:
-                yield ww.stats({"cpu": i}, 1.7e9 + i)
-            if i % 40 == 5:
-                yield row(i, big="y" * 70_000, **{"val/loss": i})
-        yield ww.end(0)
-
-    return list(rows())
-
-
-@pytest.mark.parametrize("wounds", [0, 3])
-def test_live_is_cold(tmp_path: Path, wounds: int) -> None:
-    rng = random.Random(wounds)
-    data = bytearray(ww.log(growing()).data)
-    path = tmp_path / "run-abc123.wandb"
-    for _ in range(25):
-        wounded = bytearray(data)
-        for place in rng.sample(range(7, len(data)), wounds):
-            wounded[place] ^= 1 << rng.randrange(8)
-        path.write_bytes(wounded)
-        cold = WandbLog(path).poll(final=True)
-        path.write_bytes(b"")
-        live, chunks = WandbLog(path), []
-        cuts = sorted(rng.randrange(len(data)) for _ in range(rng.randrange(1, 30)))
-        for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True):
-            with path.open("ab") as file:
-                file.write(wounded[a:b])
-            chunks.append(live.poll())
-            assert not any(n.kind == "torn-tail" for n in chunks[-1].notices)
-        chunks.append(live.poll(final=True))
-        assert same(points(chunks), points([cold]))
-        lost = sorted((n.where, n.lost) for c in chunks for n in c.notices if n.kind == "corrupt")
-        assert lost == sorted((n.where, n.lost) for n in cold.notices if n.kind == "corrupt")
-
-
-def test_zeros_that_are_filled_in_later(tmp_path: Path) -> None:
-    data = ww.log(growing()).data
-    path = tmp_path / "run-abc123.wandb"
-    live, chunks = WandbLog(path), []
-    for cut in (50_000, 120_000, 200_000):
-        path.write_bytes(data[:cut] + bytes(60_000))
-        chunks.append(live.poll())
-    path.write_bytes(data)
-    chunks.append(live.poll(final=True))
-    assert same(points(chunks), points([WandbLog(path).poll(final=True)]))
-    assert not any(n.lost for c in chunks for n in c.notices)
-
-
-def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
-    path = tmp_path / "run-abc123.wandb"
-    path.write_bytes(ww.log([row(i, loss=1.0) for i in range(5)]).data)
-    live = WandbLog(path)
-    assert len(column(live.poll(), "loss").step) == 5
-    path.write_bytes(ww.log([row(i, loss=2.0) for i in range(2)]).data)
-    got = live.poll()
-    assert steps_and_values(got, "loss") == ([0, 1], [2.0, 2.0])
-    assert kinds(got) == ["assumed"]
-    path.unlink()
-    assert kinds(live.poll()) == ["unreadable"]
-    assert live.poll().notices == ()
-
-
-# The real files against the protobuf classes of the wandb package.
-
-
-def strict_records(data: bytes) -> Iterator[bytes]:
-    """Records of an undamaged file, written down from the format's description alone."""
-    at, parts = 7, b""
-    while at < len(data):
-        left = 32768 - at % 32768
-        if left < 7:
-            at += left
-            continue
-        crc, size, kind = struct.unpack_from("<IHB", data, at)
-        part = data[at + 7 : at + 7 + size]
-        assert zlib.crc32(bytes([kind]) + part) == crc
-        parts, at = parts + part, at + 7 + size
-        if kind in (1, 4):
-            yield parts
-            parts = b""
-
-
-def numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        if "_type" not in value:
-            for key, child in value.items():
-                yield from numbers(f"{name}.{key}", child)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield name, float(value)
-
-
-def expected(path: Path) -> tuple[int, dict[str, list[float]]]:
-    """Rows and values by name, through the package's own classes."""
-    pb = pytest.importorskip("wandb.proto.wandb_internal_pb2")
-    rows, found = 0, {}
-    for data in strict_records(path.read_bytes()):
-        record = pb.Record.FromString(data)
-        kind = record.WhichOneof("record_type")
-        if kind not in ("history", "stats"):
-            continue
-        rows += kind == "history"
-        for item in getattr(record, kind).item:
-            name = ".".join(getattr(item, "nested_key", ())) or item.key
-            prefix = "system/" if kind == "stats" else ""
-            for key, value in numbers(prefix + name, json.loads(item.value_json)):
-                if key not in ("_step", "_runtime", "_timestamp", "epoch"):
-                    found.setdefault(key, []).append(value)
-    return rows, found
-
-
-@pytest.mark.parametrize(
-    "name", ["12tqian__gdp-objdetect", "22pilarskil__yolov5_test", "wandb__wandb"]
-)
-def test_real_files(name: str) -> None:
-    if not REAL.is_dir():
-        pytest.skip("the real logs are not here")
-    rows = 0
-    for path in sorted((REAL / "wandb" / name).rglob("*.wandb")):
-        log = WandbLog(path)
-        got = log.poll(final=True)
-        count, values = expected(path)
-        assert {c.name: c.value.tolist() for c in got.columns} == values
-        assert not any(n.lost or n.kind == "corrupt" for n in got.notices)
-        rows += count
-        assert any("no row of history" in n.message for n in got.notices) == (count == 0)
-    indexed = {"12tqian__gdp-objdetect": 207, "22pilarskil__yolov5_test": 4, "wandb__wandb": 0}
-    assert rows == indexed[name]
-
-
-def test_real_losses() -> None:
-    if not REAL.is_dir():
-        pytest.skip("the real logs are not here")
-    (path,) = (REAL / "wandb" / "22pilarskil__yolov5_test").rglob("offline-run-*2chc5x75")
-    run = Run("x", "x", "wandb").extend(read(path))
-    assert run["box_loss", "train"].step.tolist() == [0, 1, 2]
-    assert run["box_loss", "train"].value[-1] == 0.11739972978830338
-    assert run.config["epochs"] == 3
-    assert run.config["hyp"]["lr0"] == 0.01
-    assert run.config["wandb"]["id"] == "2chc5x75"
-
-
-SCRIPT = """
-import json, math, wandb
-run = wandb.init(project="p", name="today", config={"lr": 0.1, "m": {"d": [1, 2]}})
-run.define_metric("val/*", step_metric="global_step")
-for i in range(30):
-    row = {"loss": 1 / (i + 1), "nan": math.nan, "inf": -math.inf, "n": {"a": i, "b": {"c": i / 8}}}
-    run.log({**row, "global_step": 16 * i, "val/x": i * i, "epoch": i // 10, "s": "text"})
-run.config.update({"late": True})
-run.finish(exit_code=3)
-"""
-
-
-def test_todays_wandb(tmp_path: Path) -> None:
-    pytest.importorskip("wandb.proto.wandb_internal_pb2")
-    said = {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "WANDB_SILENT": "true"}
-    said |= {
-        "HOME": str(tmp_path),
-        "WANDB_X_DISABLE_STATS": "true",
-        "WANDB_ERROR_REPORTING": "false",
-    }
-    command = [sys.executable, "-c", SCRIPT]
-    try:
-        done = subprocess.run(
-            command, env={**os.environ, **said}, cwd=tmp_path, capture_output=True, timeout=60
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("wandb does not start here")
-    folders = list(tmp_path.glob("wandb/offline-run-*"))
-    if not folders:
-        pytest.skip(f"wandb does not run here: {done.stderr[-200:]!r}")
-    got = read(folders[0])
-    steps, values = steps_and_values(got, "loss")
-    assert (steps, values) == (list(range(30)), [1 / (i + 1) for i in range(30)])
-    assert all(math.isnan(v) for v in column(got, "nan").value)
-    assert column(got, "inf").value.tolist() == [-math.inf] * 30
-    assert column(got, "n.b.c").value.tolist() == [i / 8 for i in range(30)]
-    assert steps_and_values(got, "val/x") == (
-        [16 * i for i in range(30)],
-        [i * i for i in range(30)],
-    )
-    assert column(got, "loss").epoch.tolist() == [i // 10 for i in range(30)]
-    assert np.all(np.diff(column(got, "loss").wall_time) >= 0)
-    assert {k: got.config[k] for k in ("lr", "m", "late")} == {
-        "lr": 0.1,
-        "m": {"d": [1, 2]},
-        "late": True,
-    }
-    assert wandb.find(folders[0])[0].name == "today"
-    assert [n.message for n in got.notices if n.kind == "unfinished"] == [
-        "exit code 3: the run failed"
-    ]
 
 
 def test_rows_of_several_shapes_keep_the_order_of_the_log(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_no_password_is_shown_or_kept(faulty, cache):
 
 
 def test_a_page_of_a_report_shows_no_password(monkeypatch):
-    from trainlens.cli import _command_line
+    from trainlens.cli.report import command_line
 
     monkeypatch.setattr("sys.argv", ["trainlens", "report", "https://h/a.jsonl?sig=s3cret", "a?b"])
-    assert _command_line() == "trainlens report https://h/a.jsonl 'a?b'"
+    assert command_line() == "trainlens report https://h/a.jsonl 'a?b'"

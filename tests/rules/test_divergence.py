@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import NOISES, healthy, noise
 
-from benchmarks.diagnosis.curves import NOISES, healthy, noise
 from trainlens.rules import all_rules
 
 
@@ -80,3 +80,26 @@ def test_a_negative_loss_that_rises():
 def test_few_points_and_no_loss():
     assert judge(a_run(loss=np.ones(12))).status == "inconclusive"
     assert judge(a_run(lr=np.ones(100))).status == "skip"
+
+
+@pytest.mark.parametrize(("kind", "n"), [("ar5", 70), ("ar9", 150), ("ar9", 600)])
+def test_a_slow_rise_in_few_points_or_under_noise_with_a_memory(kind, n):
+    value = healthy(n, np.random.default_rng(3), kind=kind, sigma=0.02)
+    assert judge(a_run(loss=value)).status == "pass"
+    at = int(0.7 * n)
+    value[at:] *= np.linspace(1, 1.6, n - at) * value[at - 10 : at].mean() / value[at:].mean()
+    assert judge(a_run(loss=value)).status == "fail"
+
+
+def test_a_rise_on_a_curve_that_was_flat_for_long():
+    value = 0.9 + 0.1 * (1 + np.arange(600)) ** -0.5
+    value *= np.exp(0.02 * np.random.default_rng(0).standard_normal(600))
+    value[420:] *= np.linspace(1, 1.4, 180)
+    assert judge(a_run(loss=value)).status == "fail"
+
+
+def test_a_loss_that_rises_within_each_of_two_epochs():
+    n = 2000
+    value = np.exp(0.05 * np.random.default_rng(2).standard_normal(n))
+    value *= np.exp(0.25 * (np.arange(n) % 1000) / 1000)
+    assert judge(a_run(loss=value)).status == "pass"

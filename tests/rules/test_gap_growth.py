@@ -74,3 +74,10 @@ def test_matching_needs_the_same_steps():
 def test_reasons_to_skip():
     assert only(a_run(loss=FALLING)).message == "no validation loss in this log"
     assert only(a_run(val_loss=FALLING)).message == "no training loss in this log"
+
+
+@pytest.mark.parametrize(("end", "severity"), [(0.55, None), (0.1, "warning")])
+def test_only_a_gap_that_widens_by_much_is_a_warning(end, severity):
+    found = only(pair(np.full(len(AT), 0.8), np.linspace(0.75, end, 1000)))
+    assert found.status is Status.FAIL
+    assert found.severity == severity

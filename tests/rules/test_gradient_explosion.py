@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import healthy
 
-from benchmarks.diagnosis.curves import healthy
 from trainlens.rules import all_rules
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import NOISES, healthy
 
-from benchmarks.diagnosis.curves import NOISES, healthy
 from trainlens.rules import all_rules
 
 
@@ -74,3 +74,71 @@ def test_the_seed_profile_counts_three_sigma_and_warns_of_healthy_noise():
     window = flat[50:150]
     z = (2.0 - window.mean()) / window.std(ddof=1)
     assert found.evidence["z"] == pytest.approx(z)
+
+
+def test_three_accidents_at_nearly_equal_distances_are_no_habit():
+    rng = np.random.default_rng(2)
+    value = healthy(1800, rng, sigma=0.02)
+    for at in (500, 980, 1473):
+        value[at : at + 8] *= 3
+    found = judge(a_run(loss=value))
+    assert [f.severity for f in found] == ["warning"] * 3
+    assert all(abs(f.first_step - at) <= 2 for f, at in zip(found, (501, 981, 1474), strict=True))
+
+
+@pytest.mark.parametrize("below_zero", [False, True])
+def test_a_running_mean_that_begins_anew_is_noted_and_a_spike_in_it_found(below_zero):
+    rng = np.random.default_rng(4)
+    raw, epoch = rng.standard_normal(6 * 500), 500
+    total = raw.reshape(6, epoch).cumsum(axis=1) / np.arange(1, epoch + 1)
+    value = 0.5 * np.linspace(1, -1, 3000) if below_zero else np.linspace(0, -1, 3000)
+    noisy = value + 0.3 * total.ravel()
+    run = a_run(loss=noisy if below_zero else np.exp(noisy))
+    assert all(f.status == "pass" or f.severity == "info" for f in judge(run))
+    noisy[1700:1710] += 1.5
+    found = judge(a_run(loss=noisy if below_zero else np.exp(noisy)))
+    assert [abs(f.first_step - 1701) <= 2 for f in found if f.severity == "warning"] == [True]
+
+
+def two_kinds_of_batches(n=2000, share=0.15, seed=0):
+    rng = np.random.default_rng(seed)
+    level = 1 + 2 * np.exp(-np.arange(n) / 300)
+    return level * np.exp(0.03 * rng.normal(size=n)) * np.where(rng.random(n) < share, 1.3, 1.0)
+
+
+def test_two_kinds_of_batches_are_one_note():
+    loss = two_kinds_of_batches()
+    (found,) = judge(a_run(loss=loss))
+    assert found.severity == "info"
+    assert "has two levels" in found.message
+    assert found.evidence["ratio"] == pytest.approx(1.3, abs=0.02)
+    assert found.evidence["share"] == pytest.approx(0.15, abs=0.02)
+
+
+def test_a_spike_above_the_second_level_is_a_warning_all_the_same():
+    loss = two_kinds_of_batches()
+    loss[1200:1212] *= 2.5
+    note, found = judge(a_run(loss=loss))
+    assert "has two levels" in note.message
+    assert found.severity == "warning"
+    assert found.first_step == 1201
+
+
+def test_many_spikes_are_five_findings_and_a_count():
+    rng = np.random.default_rng(3)
+    loss = np.exp(0.02 * rng.normal(size=6000))
+    for at in rng.choice(np.arange(4, 118), 20, replace=False) * 50:
+        loss[at : at + 5] *= 3
+    found = judge(a_run(loss=loss))
+    assert len(found) == 5
+    assert "more at steps" in found[-1].message
+    assert found[-1].evidence["unlisted"] >= 10
+
+
+def test_high_points_that_fall_together_by_chance_are_hardly_ever_a_warning():
+    warned = 0
+    for seed in range(20):
+        noise = np.exp(0.8 * np.random.default_rng(seed).normal(size=3000))
+        found = judge(a_run(loss=1 + 0.08 * (noise - noise.mean())))
+        warned += any(f.severity in ("warning", "error") for f in found)
+    assert warned <= 1

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import noise, power_law
 
-from benchmarks.diagnosis.curves import noise, power_law
 from trainlens.rules.base import Status
 from trainlens.rules.never_learned import never_learned
 from trainlens.rules.stagnation import stagnation
@@ -108,10 +108,24 @@ def test_another_measure_that_improves_speaks_against_it():
     assert "val accuracy improves" in found.message
 
 
-def test_a_log_that_begins_late_is_a_warning_only():
+def test_a_log_that_begins_late_is_a_note_only():
     found = only(a_run(loss=(np.arange(50_000, 60_000, 100), np.full(100, 0.4))))
-    assert found.severity is not None
-    assert found.severity.value == "warning"
+    assert found.severity == "info"
+    assert "what was learned before is not known" in found.message
+
+
+@pytest.mark.parametrize(("n", "severity"), [(3, "info"), (12, "warning")])
+def test_a_measure_at_zero_while_the_loss_falls(n, severity):
+    loss = np.linspace(2.0, 0.5, 12)[:n]
+    found = list(never_learned(a_run(loss=loss, val_mAP=np.zeros(n), val_accuracy=np.zeros(n))))
+    assert found[0].status is Status.FAIL
+    assert found[0].severity == severity
+    assert "exactly 0 in all" in found[0].message
+    assert found[0].evidence["measures_at_zero"] == 2
+    some = np.r_[np.zeros(n - 1), 0.01]
+    held = list(never_learned(a_run(loss=loss, val_mAP=some)))
+    assert not any(f.failed for f in held)
+    assert not any(f.failed for f in never_learned(a_run(loss=loss[::-1], val_mAP=np.zeros(n))))
 
 
 def test_accuracy_at_chance_without_a_loss():
@@ -119,6 +133,7 @@ def test_accuracy_at_chance_without_a_loss():
     assert found.status is Status.FAIL
     assert found.evidence["classes"] == 1000
     assert only(a_run(eval_accuracy=np.linspace(0.1, 0.8, 13))).status is Status.PASS
+    assert not only(a_run(eval_accuracy=np.linspace(2.746, 2.689, 23))).failed
     assert only(a_run(eval_accuracy=np.full(4, 0.1))).status is Status.INCONCLUSIVE
 
 
@@ -128,3 +143,16 @@ def test_without_loss_and_accuracy_it_is_skipped():
 
 def test_a_loss_of_zero_is_not_judged():
     assert only(a_run(loss=np.zeros(50))).status is Status.INCONCLUSIVE
+
+
+def test_validation_that_guesses_while_training_learns():
+    loss = np.exp(-np.arange(300) / 60) + 0.01
+    rng = np.random.default_rng(0)
+    at = np.arange(10, 301, 10)
+    guessed = 0.1 + 0.003 * rng.standard_normal(30)
+    found = list(never_learned(a_run(loss=loss, val_accuracy=(at, guessed))))
+    assert [f.status for f in found] == [Status.PASS, Status.FAIL]
+    assert "nothing of it carries over" in found[1].message
+    assert found[1].split == "val"
+    learned = list(never_learned(a_run(loss=loss, val_accuracy=(at, np.linspace(0.1, 0.8, 30)))))
+    assert [f.status for f in learned] == [Status.PASS]

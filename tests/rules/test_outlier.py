@@ -2,8 +2,8 @@
 
 import numpy as np
 from rule_runs import a_run
+from synthetic_curves import healthy
 
-from benchmarks.diagnosis.curves import healthy
 from trainlens.rules import all_rules
 
 

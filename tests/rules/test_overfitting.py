@@ -10,6 +10,8 @@ from rule_runs import a_run
 from trainlens.rules.base import Severity, Status
 from trainlens.rules.overfitting import overfitting
 from trainlens.rules.seed import overfitting as seed
+from trainlens.stats.gains import t_quantile
+from trainlens.stats.rise import rise
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_logs"
 
@@ -37,6 +39,21 @@ def test_a_turn_is_found(scale):
 def test_severity_grows_with_the_damage():
     assert only(a_run(val_loss=turned(deep=0.15))).severity is None  # the rule's own: warning
     assert only(a_run(val_loss=turned(deep=0.5))).severity is Severity.ERROR
+
+
+def test_what_came_with_one_evaluation_is_a_jump():
+    loss = np.r_[np.linspace(1, 0.6, 9), np.full(15, 1.1)]
+    assert "this is a jump" in only(a_run(val_loss=loss)).message
+    bbox = np.r_[np.linspace(0, 0.2945, 8), np.zeros(16)]
+    found = only(a_run(val_mAP=bbox))
+    assert found.status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("n", [9, 14, 40])
+def test_a_fast_rise_that_levels_off_is_overfitting(n):
+    t = np.arange(n) / n
+    curve = np.where(t < 0.25, 1 - 2 * t, 0.5 + 0.5 * (1 - np.exp(-(t - 0.25) / 0.15)))
+    assert only(a_run(val_loss=curve)).failed
 
 
 def test_five_rising_evaluations():
@@ -134,3 +151,29 @@ def test_few_noisy_evaluations_are_seldom_called_overfitting():
         found = only(a_run(val_loss=(np.arange(10) * 100, value)))
         alarms += found.failed
     assert alarms <= 6
+
+
+def test_a_cliff_early_on_does_not_hide_a_later_rise():
+    rng = np.random.default_rng(1)
+    level = np.r_[np.full(14, 0.45), 0.45 * np.exp(-np.arange(30) / 5), np.linspace(0, 0.3, 30)]
+    found = only(a_run(val_loss=np.exp(level + 0.01 * rng.standard_normal(74))))
+    assert (found.status, found.severity) == ("fail", "error")
+
+
+def test_a_share_of_right_answers_that_fell_by_a_few_samples_is_not_judged_worse():
+    right = np.r_[82, 126, 116, 101, 122, 123, 122, 123, np.full(100, 126), np.full(40, 119)]
+    found = only(a_run(val_accuracy=right / 300))
+    assert found.status != "fail"
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_noise_with_a_memory_rises_as_often_as_it_is_meant_to(rho):
+    rng = np.random.default_rng(8)
+    shocks = rng.standard_normal((300, 300))
+    y = np.empty((300, 300))
+    y[:, 0] = shocks[:, 0]
+    for i in range(1, 300):
+        y[:, i] = rho * y[:, i - 1] + np.sqrt(1 - rho**2) * shocks[:, i]
+    found = [rise(0.03 * row[180:], 1.645) for row in y]
+    rate = np.mean([f.value > t_quantile(1.645, f.dof) * f.error for f in found])
+    assert 0.01 < rate < 0.1

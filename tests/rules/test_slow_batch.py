@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rule_runs import a_run
 
+from trainlens.rules import all_rules
 from trainlens.rules.base import Severity, Status
 from trainlens.rules.seed import slow_batch as seed
 from trainlens.rules.slow_batch import slow_batch
@@ -24,13 +25,57 @@ def test_a_single_slow_batch(scale):
     assert found.evidence["worst_ratio"] == pytest.approx(12, rel=0.4)
 
 
+def the_slow(value, **settings):
+    (found,) = all_rules()["slow-batch"](a_run(batch_time=value), settings)
+    return found
+
+
 def test_slow_batches_that_cost_much_are_a_warning():
     value = times()
-    value[100::100] *= 20
-    (found,) = slow_batch(a_run(batch_time=value))
+    at = [101, 163, 290, 333, 512, 519, 700, 871, 950]
+    value[at] *= 20
+    found = the_slow(value)
     assert found.severity is Severity.WARNING
-    assert "every 100 batches" in found.message
-    assert found.evidence["slow"] == 9
+    assert found.evidence["slow"] == len(at)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("jitter", [0, 2])
+def test_evaluations_in_the_step_time_are_no_fault(width, jitter):
+    value = times()
+    shift = np.random.default_rng(5).integers(-jitter, jitter + 1, 9)
+    for start in np.arange(100, 1000, 100) + shift:
+        value[start : start + width] *= 1 + 20 / width
+    found = the_slow(value)
+    assert found.severity is Severity.INFO
+    assert "every 100 steps" in found.message or jitter
+    assert found.evidence["share_of_time"] > 0.1
+
+
+def test_regular_pauses_that_cost_most_of_the_time_are_a_warning():
+    value = times()
+    value[100::100] *= 100
+    assert the_slow(value).severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("unit", ["batch_time", "batch_time_ms", "step_time_ms", "sec_per_step"])
+def test_the_unit_of_a_name_changes_no_verdict(unit):
+    scale = 1000.0 if unit.endswith("ms") else 1.0
+    value = times(scale=0.3 * scale)
+    value[600:] *= 3
+    (found,) = slow_batch(a_run(**{unit: value}))
+    assert found.evidence["ratio"] == pytest.approx(3, rel=0.1)
+    assert ("ms" if unit.endswith("ms") else "s") in found.message
+
+
+def test_slow_autocorrelated_noise_is_no_slowdown():
+    for attempt in range(40):
+        rng = np.random.default_rng(attempt)
+        noise = rng.standard_normal(400)
+        for i in range(1, 400):
+            noise[i] = 0.9 * noise[i - 1] + 0.44 * noise[i]
+        (found,) = slow_batch(a_run(batch_time=0.3 * np.exp(0.25 * noise)))
+        assert found.status is Status.PASS, attempt
 
 
 @pytest.mark.parametrize("ratio", [2.0, 5.0, 20.0])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import noise, power_law
 
-from benchmarks.diagnosis.curves import noise, power_law
 from trainlens.rules.base import Severity, Status, registered
 from trainlens.rules.seed import stagnation as seed
 from trainlens.rules.stagnation import stagnation
@@ -163,3 +163,23 @@ def test_severity_and_order():
     rule = registered()["default", "stagnation"]
     assert rule.severity is Severity.WARNING
     assert rule.requires == ("non-finite", "divergence")
+
+
+def test_a_plateau_stands_out_from_a_bent_fall_in_few_points():
+    t = np.minimum(np.arange(120) / 120, 0.45)
+    curve = 0.3 + 0.7 * np.exp(-t / 0.4)
+    noise_of = np.random.default_rng(4).standard_normal(120)
+    assert only(a_run(loss=curve * np.exp(0.005 * noise_of))).failed
+
+
+def test_a_rise_is_no_plateau():
+    n = np.arange(1000)
+    curve = np.where(n < 500, 2 - n / 500, 0.6 + 0.4 * n / 500)
+    rng = np.random.default_rng(6)
+    assert not only(a_run(loss=curve * np.exp(0.02 * rng.standard_normal(1000)))).failed
+
+
+def test_a_loss_with_next_to_nothing_left_is_an_information():
+    found = only(a_run(loss=np.concatenate([np.geomspace(2.0, 0.02, 200), stopped()[-800:] / 20])))
+    assert (found.status, found.severity) == (Status.FAIL, Severity.INFO)
+    assert "little left to learn" in found.message

@@ -75,3 +75,13 @@ def test_many_attempts_are_counted_not_listed():
 
 def test_an_empty_log_is_skipped():
     assert only(a_run()).status is Status.SKIP
+
+
+def test_a_few_repeated_steps_of_correlated_noise_are_no_warning():
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        noise = np.zeros(220)
+        for i in range(1, 220):
+            noise[i] = 0.9 * noise[i - 1] + 0.04 * rng.normal()
+        step = np.concatenate([np.arange(100), np.arange(96, 216)])
+        assert only(a_run(loss=(step, np.exp(noise)))).severity is None

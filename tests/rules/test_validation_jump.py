@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from rule_runs import a_run
+from synthetic_curves import healthy
 
-from benchmarks.diagnosis.curves import healthy
 from trainlens.rules import all_rules
 
 
@@ -85,3 +85,56 @@ def test_a_steady_climb_is_no_jump() -> None:
     climb = 1.4 * np.exp(np.arange(120) * 0.012 + rng.normal(0, 0.002, 120))
     found = judge(a_run(val_loss=(np.arange(120) * 100, climb)))
     assert [f.status.value for f in found] == ["pass"]
+
+
+def test_a_share_of_few_samples_is_as_noisy_as_counting_them():
+    right = np.r_[116, 116, 116, 101, np.full(20, 116), 117, 116]
+    assert judge(a_run(val_accuracy=right / 300))[0].severity == "info"
+    exact = np.r_[0.38667, 0.38667, 0.38667, 0.33, np.full(20, 0.38667), 0.386671, 0.38667]
+    assert judge(a_run(val_accuracy=exact))[0].severity == "warning"
+
+
+def test_a_measure_that_collapses_is_an_error():
+    dice = np.r_[np.linspace(0.7, 0.88, 20), 6.7e-11]
+    (found,) = judge(a_run(val_dice=dice))
+    assert (found.severity, found.first_step) == ("error", 21)
+    back = judge(a_run(val_dice=np.r_[dice, 0.879, 0.88]))
+    assert [f.severity for f in back] == ["warning"]
+
+
+def test_a_lone_evaluation_of_many_must_lie_farther_out_than_two_in_a_row():
+    rng = np.random.default_rng(0)
+    level = np.linspace(0, -0.3, 60) + 0.03 * rng.standard_normal(60)
+    alone, pair = level.copy(), level.copy()
+    alone[30] += 0.19
+    pair[30:32] += 0.19
+    (one,), (two,) = (judge(a_run(val_loss=np.exp(y))) for y in (alone, pair))
+    assert (one.status, one.severity) == ("fail", "info")
+    assert (two.status, two.severity) == ("fail", "warning")
+
+
+def test_a_rise_at_a_restart_of_the_learning_rate_is_expected():
+    step, value = evaluations()
+    value[20:24] *= 1.5
+    rate_step = np.arange(0, 120_001, 100)
+    rate = 0.01 * 0.5 * (1 + np.cos(np.pi * (rate_step % 61_000) / 61_000)) + 1e-5
+    (plain,) = judge(a_run(val_loss=(step, value)))
+    (found,) = judge(a_run(val_loss=(step, value), lr=(rate_step, rate)))
+    assert plain.severity == "warning"
+    assert found.severity == "info"
+    assert "restarted" in found.message
+
+
+def test_flat_evaluations_of_few_are_hardly_ever_a_warning():
+    rng = np.random.default_rng(8)
+    runs = [a_run(val_loss=1 + 0.04 * rng.normal(size=n)) for n in range(9, 30) for _ in range(20)]
+    warned = sum(any(f.severity == "warning" for f in judge(run)) for run in runs)
+    assert warned <= 4
+
+
+def test_many_jumps_are_five_findings_and_a_count():
+    _, value = evaluations(400)
+    value[50:400:40] *= 1.6
+    found = judge(a_run(val_loss=value))
+    assert len(found) == 5
+    assert "And 4 more" in found[-1].message

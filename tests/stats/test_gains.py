@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic_curves import noise, power_law
 
-from benchmarks.diagnosis.curves import noise, power_law
 from trainlens.stats.blocks import block_edges, block_medians, row_medians
-from trainlens.stats.gains import Gain, _gain_of, _gains_of, gain, gains
+from trainlens.stats.gains import Gain, _gain_of, _gains_of, bent, gain, gains
 from trainlens.stats.noise import median
 
 WINDOWS = [(f, 1.0) for f in (0.0, 0.05, 0.3, 0.55, 0.9, 0.999)] + [(0.02, 0.04), (0.4, 0.6)]
@@ -66,3 +66,29 @@ def test_blocks_are_nearly_equal_and_hold_every_point(n):
     y = np.random.default_rng(n).standard_normal(n)
     parts = [np.median(p) for p in np.split(y, edge[1:-1])]
     assert np.array_equal(block_medians(np.arange(float(n)), y, 20)[1], parts)
+
+
+def test_a_bend_is_no_noise():
+    x = np.arange(1, 401) / 400
+    rng = np.random.default_rng(2)
+    curve = np.exp(-x) + 0.005 * rng.standard_normal(400)
+    line = gain(x, curve, 0.0, 1.0)
+    found = bent(x, curve, 0.0, 1.0, line)
+    assert found.value == line.value
+    assert found.error < line.error / 3
+    straight = 1 - x + 0.05 * rng.standard_normal(400)
+    line = gain(x, straight, 0.0, 1.0)
+    assert bent(x, straight, 0.0, 1.0, line) is line
+
+
+@pytest.mark.parametrize("kind", ["white", "ar5", "ar9"])
+def test_the_error_of_a_bent_curve_is_honest(kind):
+    rng = np.random.default_rng(3)
+    x = np.arange(1, 301) / 300
+    truth = gain(x, np.exp(-2 * x), 0.0, 1.0).value
+    found = [
+        bent(x, y, 0.0, 1.0, gain(x, y, 0.0, 1.0))
+        for y in (np.exp(-2 * x) + noise(kind, 300, 0.03, rng) for _ in range(400))
+    ]
+    assert np.mean([g.lower() > truth for g in found]) < 0.09
+    assert np.mean([g.upper() < truth for g in found]) < 0.09

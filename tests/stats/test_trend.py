@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
+from synthetic_curves import noise, power_law
 
-from benchmarks.diagnosis.curves import noise, power_law
 from trainlens.stats.blocks import block_levels, block_medians, condense
 from trainlens.stats.gains import gain, t_quantile
 from trainlens.stats.learned import learning

@@ -12,6 +12,7 @@ from trainlens.detect.base import Bools, Floats, Ints
 from trainlens.stats.noise import MAD_TO_SIGMA
 
 NORMAL_85 = 1.4395  # the 0.85 quantile of |standard normal|
+NORMAL_975 = 1.96
 GAP = 10  # points over which a rise is compared with itself to find its noise
 
 
@@ -106,6 +107,8 @@ class SpikeSignal:
         self._centre = RollingQuantile(t.memory, lag=5)
         self._spread = RollingQuantile(t.memory, lag=5)
         self._spread85 = RollingQuantile(t.memory, 0.85, lag=5, min_periods=t.memory // 2)
+        self._upper = RollingQuantile(t.memory, 0.975, lag=5, min_periods=100)
+        self._lately = RollingQuantile(60, lag=5, min_periods=30)
         self._rise_before = Previous(GAP)
         self._near = RollingQuantile(t.short, lag=1)
         self._near_before = Previous(4)
@@ -170,7 +173,9 @@ class SpikeSignal:
         away = np.abs(change - centre)
         middle = MAD_TO_SIGMA * self._spread.update(away)
         out[first:] = np.fmax(middle, self._spread85.update(away) / NORMAL_85)
-        return out
+        # A restless time, or noise that is skewed to the upper side: more than its changes tell.
+        out[first:] = np.fmax(out[first:], 0.9 * MAD_TO_SIGMA * self._lately.update(away))
+        return np.asarray(np.fmax(out, 1.1 / NORMAL_975 * self._upper.update(rise)))
 
     def _single(self, y: Floats, near: Floats, floor: Floats) -> tuple[Floats, Floats]:
         """Standardised single points, prewhitened where neighbours resemble each other."""

@@ -134,9 +134,9 @@ class DivergenceDetector:
         if curve.rise <= 1.5 * curve.habit or curve.z < surely:
             return False
         fast = curve.rise >= curve.least(limits.ratio)
-        late = curve.best >= len(curve.level) * 0.4
+        late = curve.turn >= len(curve.level) * 0.4
         slow = curve.rise >= curve.least(limits.slow)
-        return fast or (slow and late and curve.climbs)
+        return fast or (slow and late and curve.climbs and not curve.regained)
 
     def _blown_up(self, curve: _Curve) -> Event | None:
         """A rise in the very last points, too late for the levels."""
@@ -200,7 +200,7 @@ class _Curve:
         self.best = int(np.argmin(pairs[:-1]))
         self.best_level = float(pairs[self.best])
         self.rise = float(pairs[-1]) - self.best_level
-        self.sigma, self.rho = _ar1(self.y, self._slope(len(self.y) % size))
+        self.sigma, self.rho = _ar1(self.y, self._slope(len(self.y) % size), max(size, 8))
 
     def _slope(self, skipped: int) -> Floats:
         """Trend from point to point, shape (n - 1,), from levels two windows apart."""
@@ -235,9 +235,21 @@ class _Curve:
         return float(np.max(before - np.minimum.accumulate(before)))
 
     @property
+    def turn(self) -> int:
+        """Where the curve was last near its best level: a flat one has its best anywhere."""
+        near = self.pairs[:-1] <= self.best_level + 0.2 * self.rise
+        return int(np.flatnonzero(near)[-1]) if near.any() else self.best
+
+    @property
+    def regained(self) -> bool:
+        """Whether the rise only takes back a sudden fall, as a loss does within each epoch."""
+        before = self.pairs[max(self.best - 2, 0)] - self.best_level
+        return bool(before > 0.8 * self.rise)
+
+    @property
     def climbs(self) -> bool:
         """Whether the way from the best level to the end leads up, not up and down."""
-        after = self.pairs[self.best :]
+        after = self.pairs[self.turn :]
         up = after - np.minimum.accumulate(after)
         drawdown = float(np.max(np.maximum.accumulate(after) - after))
         return drawdown < 0.3 * float(np.max(up))
@@ -266,21 +278,22 @@ class _Curve:
         return min(int(below[-1]) + 1, n - 1) if len(below) else 0
 
 
-def _ar1(y: Floats, slope: Floats) -> tuple[float, float]:
-    """Standard deviation and lag-1 correlation of AR(1) noise on a trend.
+def _ar1(y: Floats, slope: Floats, lag: int) -> tuple[float, float]:
+    """Standard deviation and lag-1 correlation of noise on a trend.
 
-    First and second differences have variances 2 (1 - rho) s^2 and 2 (1 - rho) (3 - rho) s^2, so
-    that their ratio tells rho, and neither sees a slow trend; what a fast one leaves in the first
-    differences, `slope`, is taken off.
+    Differences of points far enough apart have the variance 2 s^2, those of neighbours
+    2 (1 - rho) s^2. What the trend, `slope` from point to point, leaves in them is taken off.
     """
-    change = y[1:] - y[:-1]
-    one, two = np.abs(change - slope), np.abs(change[1:] - change[:-1])
-    first, second = MAD_TO_SIGMA * median(one), MAD_TO_SIGMA * median(two)
-    if not first > 0:  # rounded or constant values: most differences are 0
-        first = float(np.mean(one))
-        return first, 0.0
-    rho = min(max(3 - (second / first) ** 2, 0.0), 0.98)
-    return float(first / np.sqrt(2 * (1 - rho))), rho
+    trend = np.concatenate([[0.0], np.cumsum(slope)])
+    lag = max(min(lag, len(y) // 3), 1)
+    near = np.abs(y[1:] - y[:-1] - slope)
+    far = np.abs(y[lag:] - y[:-lag] - (trend[lag:] - trend[:-lag]))
+    one = MAD_TO_SIGMA * median(near)
+    if not one > 0:  # rounded or constant values: most differences are 0
+        return float(np.mean(near)), 0.0
+    sigma = max(MAD_TO_SIGMA * median(far), one)
+    rho = min(max(1 - (one / sigma) ** 2, 0.0), 0.98)
+    return float(sigma / np.sqrt(2)), rho
 
 
 def _scale(value: Floats, log: bool) -> Floats:

@@ -201,13 +201,18 @@ class JumpDetector:
         first = min(max(2 - self._seen, 0), len(y))
         past = np.full(len(y), np.nan)
         past[first:] = MAD_TO_SIGMA / np.sqrt(6.0) * self._bend.update(bend[first:])
-        count = np.minimum(np.arange(self._seen, self._seen + len(y)), BEFORE)
+        error = np.fmax(past, np.nan if self._noise is None else self._noise)
+        early = max(BEFORE - self._seen, 0)  # points with fewer than five before them
+        count = np.maximum(np.arange(self._seen, self._seen + early), 1)[: len(y)]
         self._seen += len(y)
-        sigma = np.fmax(past, np.nan if self._noise is None else self._noise)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            error = sigma * np.sqrt(1 + np.pi / (2 * np.maximum(count, 1)))
-            z = np.where(error > 0, rise / error, np.where(rise > 0, np.inf, 0.0))
-        return base, np.where(np.isfinite(error) & np.isfinite(base), z, 0.0)
+            error[:early] *= np.sqrt(1 + np.pi / (2 * count))
+            error[early:] *= np.sqrt(1 + np.pi / (2 * BEFORE))
+            z = np.asarray(rise / error)
+            if not (error > 0).all():
+                z = np.where(error > 0, z, np.where(rise > 0, np.inf, 0.0))
+        z[~(np.isfinite(error) & np.isfinite(base))] = 0.0
+        return base, z
 
     def finish(self) -> list[Event]:
         """See `trainlens.detect.base.Detector`."""

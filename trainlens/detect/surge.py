@@ -32,6 +32,8 @@ class SurgeDetector:
     ) -> None:
         self._rise, self._z = float(np.log(ratio)), z
         self._level = RollingQuantile(window, lag=1, min_periods=10)
+        # Around the last few values: a norm that falls is no noise.
+        self._near = RollingQuantile(15, lag=1, min_periods=5)
         self._noise = RollingQuantile(memory, lag=1, min_periods=10)
         self._skipped = 10
         self._episodes = Episodes("surge")
@@ -52,7 +54,8 @@ class SurgeDetector:
         first = min(self._skipped, len(y))  # the first points have no level before them
         self._skipped -= first
         sigma = np.full(len(y), np.nan)
-        sigma[first:] = MAD_TO_SIGMA * self._noise.update(np.abs(away[first:]))
+        off = np.abs(y - self._near.update(y))
+        sigma[first:] = MAD_TO_SIGMA * self._noise.update(off[first:])
         with np.errstate(invalid="ignore"):
             marked = (away > self._rise) & (away > self._z * sigma)
             marked |= (away > self._rise + HUGE) & (away > 0.6 * self._z * sigma)

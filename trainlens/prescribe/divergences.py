@@ -2,82 +2,305 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from trainlens import words
-from trainlens.prescribe.base import Advice, advises
-from trainlens.prescribe.remedies import CLIP, level_before, rounded, scaled_lr, warmup
+from trainlens.prescribe.base import (
+    EXCLUDED,
+    LIKELY,
+    Advice,
+    Case,
+    Expectation,
+    Hypothesis,
+    Remedy,
+    advises,
+)
+from trainlens.prescribe.expecting import all_finite, series_of, stays_below
+from trainlens.prescribe.moments import (
+    LIMITS,
+    SKIP_BAD,
+    ago,
+    broke_first,
+    clip,
+    cut,
+    gradient,
+    moments,
+    overflow,
+    rate_jump,
+    resumed,
+    spoken,
+)
+from trainlens.prescribe.remedies import (
+    go_back,
+    scaled_lr,
+    warmup,
+)
+from trainlens.prescribe.signs import look, rate
 from trainlens.rules.base import Finding
-from trainlens.run import Run
+from trainlens.run import Series
+from trainlens.stats.noise import median
+
+Causes = tuple[Hypothesis | str, ...]
+
+
+def _some(*causes: Hypothesis | str | None) -> Causes:
+    return tuple(c for c in causes if c is not None)
 
 
 @advises("non-finite")
-def _non_finite(run: Run, finding: Finding) -> Advice:
-    return Advice(
-        causes=(
-            "the update before it was too large (learning rate, no clipping)",
+def _non_finite(case: Case, finding: Finding) -> Advice:
+    series = case.run.series.get((finding.metric, finding.split))
+    step = finding.first_step or 0
+    what = f"{finding.metric or 'the value'} was"
+    causes: Causes = (
+        Hypothesis("the update before it was too large (learning rate, no clipping)", 0.5),
+        Hypothesis(
             "an overflow in half precision, or a division by zero or log of zero in a loss term",
-            "a broken sample in the batch of that step",
+            0.45,
         ),
+        _sample(finding),
+    )
+    if series is not None:
+        told = gradient(case, series, step, step)
+        quiet = told is not None and told.weight <= EXCLUDED
+        causes = _some(
+            _breaks_others(case, series, step),
+            broke_first(case, series, step, what),
+            overflow(case, step, after=_reach(series, step)),
+            rate_jump(case, series, step),
+            resumed(series, step),
+            told,
+            _too_early(case, step, 0.05),
+            *(causes[1:] if quiet or (told is not None and told.weight > 0.5) else causes),
+        )
+    return Advice(
+        causes=causes,
         do=(
-            CLIP,
-            scaled_lr(run, 0.3, "lower"),
+            clip(case, step),
+            scaled_lr(case.run, 0.3, "lower"),
+            SKIP_BAD,
             (
-                "skip updates whose gradient is not finite, and log them",
-                {"guard.skip_nonfinite": True},
-            ),
-            (
-                f"rerun the steps just before {words.step(finding.first_step or 0)} with anomaly "
+                f"rerun the steps just before {words.step(step)} with anomaly "
                 "detection on, to name the first bad tensor",
-                {},
+                {"debug.detect_anomaly": True},
             ),
         ),
         verify="no non-finite value within the steps where it broke this time",
+        expect=all_finite(finding),
     )
+
+
+def _reach(series: Series, step: int) -> int:
+    """Steps behind an event that still tell about it: two points of the series."""
+    later = series.effective.step
+    at = int(np.searchsorted(later, step, "right"))
+    return int(later[min(at + 1, len(later) - 1)]) - step if len(later) else 0
+
+
+def _sample(finding: Finding) -> Hypothesis:
+    text = "a broken sample in the batch of that step"
+    back = finding.evidence.get("recovered_step")
+    if back is None:
+        return Hypothesis(text, 0.35)
+    said = f"it was finite again from step {words.step(int(back))} on"
+    look_at: Remedy = (f"look at the batch of {words.steps(finding.first_step, None)}", {})
+    return Hypothesis(text, 0.6, said, (look_at,))
+
+
+def _too_early(case: Case, step: int, share: float) -> Hypothesis | None:
+    """Trouble at the very start without a warmup; that it came late speaks against."""
+    if faults := case.faults("missing-warmup"):
+        said = faults[0].message.split(". ", 1)[0].rstrip(".")
+        return Hypothesis("no warmup", 0.85, said[:1].lower() + said[1:], (warmup(case.run),))
+    high = rate.starts_high(case.run)
+    at = look.place(case.run, step)
+    if high is None or not high:
+        return None
+    percent = words.percent(at, 2)
+    if at > share:
+        return Hypothesis("not the missing warmup", EXCLUDED, f"it began at {percent} of the run")
+    held = rate.rate_of(case.run)
+    first = f" ({words.number(float(held.value[0]))})" if held is not None else ""
+    return Hypothesis(
+        "no warmup",
+        0.7,
+        f"the learning rate starts at its peak{first}, and it began at {percent} of the run",
+        (warmup(case.run),),
+    )
+
+
+def _breaks_others(case: Case, series: Series, step: int) -> Hypothesis | None:
+    """A measure or loss that collapsed after this series had become NaN."""
+    if series.role.name == "loss":
+        return None
+    for other in case.run.training_series:
+        if not other.role.direction or (other.metric, other.split) == (series.metric, series.split):
+            continue
+        at = collapsed_after(other, step)
+        if at is not None:
+            said = f"{spoken(series)} was NaN from step {words.step(step)} on, "
+            said += f"{ago(step, at)} {spoken(other)} collapsed"
+            text = f"what is computed from {spoken(series)} breaks with it"
+            return Hypothesis(text, 0.93, said, (go_back(step), SKIP_BAD))
+    return None
+
+
+def collapsed_after(series: Series, step: int) -> int | None:
+    """Step at which a series left its level for the worse soon after a step, None if it did not.
+
+    Below the worst of the 50 values before by more than their spread, and not back by the end.
+    """
+    held = series.finite
+    at = int(np.searchsorted(held.step, step))
+    before, after = held.value[max(0, at - 50) : at], held.value[at : at + 100]
+    if len(before) < 5 or len(after) < 2:
+        return None
+    sign = 1.0 if series.role.direction == "max" else -1.0
+    worst, spread = float(np.min(sign * before)), float(np.ptp(before))
+    limit = worst - max(spread, 1e-3 * abs(median(before)))
+    low = sign * after < limit
+    if not low.any() or not sign * median(held.value[-max(2, len(after) // 4) :]) < limit:
+        return None
+    return int(held.step[at + int(np.argmax(low))])
 
 
 @advises("divergence")
-def _divergence(run: Run, finding: Finding) -> Advice:
+def _divergence(case: Case, finding: Finding) -> Advice:
     at = finding.first_step or 0
+    series = series_of(case, finding)
+    causes: Causes = (
+        _too_high(case, at),
+        _too_early(case, at, 0.1) or Hypothesis("no or too little warmup or gradient clipping"),
+        Hypothesis("the data changed (a new shard, a new curriculum stage)", 0.3),
+    )
+    if series is not None:
+        causes = (
+            *moments(case, series, at, f"{finding.metric} rose", _long(series)),
+            *_grown(case, series, at),
+            *causes,
+        )
+    level = finding.evidence.get("baseline")
     return Advice(
-        causes=(
-            "the learning rate is too high for this stage of training",
-            "no or too little warmup or gradient clipping",
-            "the data changed (a new shard, a new curriculum stage)",
-        ),
-        do=(
-            (f"go back to a checkpoint before step {words.step(at)}", {"resume.before_step": at}),
-            scaled_lr(run, 0.3, "lower"),
-            CLIP,
-            warmup(run),
-        ),
+        causes=causes,
+        do=(go_back(at), scaled_lr(case.run, 0.3, "lower"), clip(case, at), warmup(case.run)),
         verify=f"the loss stays below its value at step {words.step(at)} past that step",
+        expect=_ends_below(finding, level),
     )
 
 
+def _grown(case: Case, series: Series, step: int) -> Causes:
+    """Gradients that rose before a divergence; that they did not excludes nothing slow."""
+    told = gradient(case, series, step, step)
+    if told is not None and told.weight > 0.5:
+        return (told,)
+    return ()
+
+
+def _long(series: Series) -> int:
+    """Points before a slow divergence in which its cause may lie: a tenth of the run."""
+    return max(20, len(series) // 10)
+
+
+def _too_high(case: Case, step: int) -> Hypothesis:
+    text = "the learning rate is too high for this stage of training"
+    held = rate.rate_of(case.run)
+    now = look.value_at(held, step) if held is not None else None
+    if held is None or now is None:
+        return Hypothesis(text, 0.5)
+    peak = float(held.value.max())
+    if peak > 0 and now < 0.1 * peak:
+        said = f"it was down to {words.percent(now / peak, 2)} of its peak {words.number(peak)}"
+        return Hypothesis("not the height of the learning rate", 0.1, said)
+    return Hypothesis(text, 0.52, f"it was {words.number(now)} there")
+
+
+def _ends_below(finding: Finding, level: float | None) -> tuple[Expectation, ...]:
+    if level is None or not finding.metric or not np.isfinite(level):
+        return ()
+    margin = 1.1 * level if level > 0 else 0.9 * level if level < 0 else 0.0
+    value = float(f"{margin:.4g}")
+    return (Expectation(finding.metric, finding.split, "<", value, "last"),)
+
+
 @advises("loss-spike")
-def _loss_spike(run: Run, finding: Finding) -> Advice:
+def _loss_spike(case: Case, finding: Finding) -> Advice:
     first, last = finding.first_step or 0, finding.last_step or finding.first_step or 0
-    return Advice(
-        causes=(
-            "unusual batches (certain, if another run on the same data spikes at the same step)",
-            "a learning rate near the edge of stability",
+    series = series_of(case, finding)
+    if lost := _start_of_the_end(case, finding):
+        return Advice(
+            causes=(lost,),
+            verify="no rise of this size within the same steps of the next run",
+            expect=_half(finding, first, last),
+        )
+    told = gradient(case, series, first, last) if series is not None else None
+    before = told is not None and told.weight > 0.5
+    causes: Causes = (
+        _batch(told, first, last),
+        told
+        or Hypothesis("a learning rate near the edge of stability", 0.42, do=(clip(case, first),)),
+        Hypothesis(
             "stale second moments of the optimizer after a quiet stretch",
+            0.3 if told is None or before else 0.1,
+            do=(("let the second moments forget sooner", {"optimizer.beta2": 0.95}),),
         ),
+    )
+    if series is not None:
+        causes = (*moments(case, series, first, "the spike"), *causes)
+    return Advice(
+        causes=causes,
         do=(
-            CLIP,
-            (f"look at the batches of {words.steps(first, last)}", {}),
+            clip(case, first),
             (
                 "if it recurs: restart about 100 steps earlier and skip the batches of the spike",
                 {"resume.before_step": max(0, first - 100), "data.skip_steps": [first, last]},
             ),
         ),
         verify="no rise of this size within the same steps of the next run",
+        expect=_half(finding, first, last),
     )
 
 
+def _start_of_the_end(case: Case, finding: Finding) -> Hypothesis | None:
+    """A rise that never came back, in a run that diverged or broke: no spike of its own."""
+    if "recovered_step" in finding.evidence or not finding.evidence:
+        return None
+    first, last = finding.first_step or 0, finding.last_step or finding.first_step or 0
+    for rule, said in (("divergence", "diverges"), ("non-finite", "is lost")):
+        for fault in case.faults(rule):
+            at = fault.first_step
+            same = (fault.metric, fault.split) == (finding.metric, finding.split)
+            if same and at is not None and at <= last and first <= (fault.last_step or at):
+                told = f"it never came back, and the run {said} from step {words.step(at)} on"
+                return Hypothesis(f"that of the {rule}", 0.95, told, (go_back(at),))
+    return None
+
+
+def _batch(told: Hypothesis | None, first: int, last: int) -> Hypothesis:
+    text = "unusual batches"
+    look_at: Remedy = (f"look at the batches of {words.steps(first, last)}", {})
+    if told is None:
+        hint = "certain, if another run on the same data spikes at the same step"
+        return Hypothesis(f"{text} ({hint})", 0.5, do=(look_at,))
+    if told.weight > 0.5:
+        return Hypothesis(text, 0.25, "but the gradient norm rose before the loss", (look_at,))
+    return Hypothesis(text, 0.65, "nothing but the batch was new at that step", (look_at,))
+
+
+def _half(finding: Finding, first: int, last: int) -> tuple[Expectation, ...]:
+    low, high = finding.evidence.get("baseline"), finding.evidence.get("peak")
+    if low is None or high is None:
+        return ()
+    return stays_below(finding, low / 2 + high / 2, first, last)
+
+
 @advises("outlier")
-def _outlier(run: Run, finding: Finding) -> Advice:
+def _outlier(case: Case, finding: Finding) -> Advice:
+    causes = (
+        Hypothesis("a single unusual batch", 0.5),
+        Hypothesis("the tail of ordinary batch-to-batch noise", LIKELY - 0.3),
+    )
     return Advice(
-        causes=("a single unusual batch", "the tail of ordinary batch-to-batch noise"),
+        causes=causes,
         do=(
             (
                 f"nothing, unless it recurs; then look at {words.steps(finding.first_step, None)}",
@@ -89,22 +312,36 @@ def _outlier(run: Run, finding: Finding) -> Advice:
 
 
 @advises("gradient-explosion")
-def _gradient_explosion(run: Run, finding: Finding) -> Advice:
-    norm = run.main("gradient-norm")
-    usual = level_before(norm.finite, finding.first_step) if norm is not None else 1.0
-    limit = rounded(max(usual, 1e-8) * 2)
-    return Advice(
-        causes=(
-            "no gradient clipping, or a limit far above the usual norm",
-            "a learning rate that has left the stable region",
-            "an unusual batch",
-        ),
-        do=(
-            (
-                f"clip the gradient norm at {words.number(limit)}, twice its usual value",
-                {"gradient.clip_norm": limit},
-            ),
-            scaled_lr(run, 0.5, "lower"),
-        ),
-        verify="the norm stays within ten times its running median",
+def _gradient_explosion(case: Case, finding: Finding) -> Advice:
+    norm = case.run.main("gradient-norm")
+    step = finding.first_step or 0
+    causes: Causes = (
+        _unclipped(case, finding),
+        Hypothesis("a learning rate that has left the stable region", 0.42),
+        Hypothesis("an unusual batch", 0.38),
     )
+    if norm is not None:
+        causes = (*moments(case, norm, step, "the norm exploded"), *causes)
+    return Advice(
+        causes=causes,
+        do=(clip(case, step), scaled_lr(case.run, cut(case), "lower")),
+        verify="the norm stays within ten times its running median",
+        expect=(Expectation(finding.metric, finding.split, "<=", 10.0, "max/median"),)
+        if finding.metric
+        else (),
+    )
+
+
+def _unclipped(case: Case, finding: Finding) -> Hypothesis:
+    text = "no gradient clipping, or a limit far above the usual norm"
+    found = look.number_set(case.run, *LIMITS)
+    if found is None:
+        return Hypothesis(text, 0.5)
+    if found[1] <= 0:
+        return Hypothesis("no gradient clipping", LIKELY, f"{found[0]} is {words.number(found[1])}")
+    usual = finding.evidence.get("baseline")
+    if usual is not None and found[1] > 10 * usual:
+        said = f"{found[0]} is {words.number(found[1])}, the usual norm {words.number(usual)}"
+        return Hypothesis("the clip limit is far above the usual norm", LIKELY, said)
+    said = f"{found[0]} is {words.number(found[1])}"
+    return Hypothesis("not missing clipping", 0.05, said)

@@ -1,31 +1,14 @@
-"""Advice on speed, data, gates and the log itself."""
+"""Advice on data, gates and restarts."""
 
 from __future__ import annotations
 
 from trainlens import words
-from trainlens.prescribe.base import Advice, advises
+from trainlens.prescribe.base import Advice, Case, advises
 from trainlens.rules.base import Finding
-from trainlens.run import Run
-
-
-@advises("slow-batch")
-def _slow_batch(run: Run, finding: Finding) -> Advice:
-    return Advice(
-        causes=(
-            "the data loader does not keep up",
-            "another process shares the machine",
-            "a checkpoint or an evaluation was counted into the step",
-        ),
-        do=(
-            ("prefetch three batches in more workers", {"loader.prefetch": 3}),
-            ("log data time and step time apart", {"record.data_time": True}),
-        ),
-        verify="the slowest one per cent of steps takes less than three times the median",
-    )
 
 
 @advises("low-coverage")
-def _low_coverage(run: Run, finding: Finding) -> Advice:
+def _low_coverage(case: Case, finding: Finding) -> Advice:
     return Advice(
         causes=(
             "projection or matching fails for these inputs",
@@ -43,7 +26,7 @@ def _low_coverage(run: Run, finding: Finding) -> Advice:
 
 
 @advises("polarized-gate")
-def _polarized_gate(run: Run, finding: Finding) -> Advice:
+def _polarized_gate(case: Case, finding: Finding) -> Advice:
     return Advice(
         causes=(
             "one branch learns faster and the gate follows it",
@@ -59,7 +42,7 @@ def _polarized_gate(run: Run, finding: Finding) -> Advice:
 
 
 @advises("step-rewind")
-def _step_rewind(run: Run, finding: Finding) -> Advice:
+def _step_rewind(case: Case, finding: Finding) -> Advice:
     return Advice(
         causes=("the run was resumed from a checkpoint", "a second run wrote into the same log"),
         do=(("give each new run its own log; resume with the step of the checkpoint", {}),),

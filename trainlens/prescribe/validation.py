@@ -2,64 +2,289 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
+
 from trainlens import words
-from trainlens.prescribe.base import Advice, advises
+from trainlens.prescribe.base import (
+    EXCLUDED,
+    Advice,
+    Case,
+    Expectation,
+    Hypothesis,
+    Remedy,
+    advises,
+)
+from trainlens.prescribe.evaluating import broken_evaluation, trained_since
+from trainlens.prescribe.expecting import about, series_of
+from trainlens.prescribe.moments import broke_first, rate_jump, resumed, spoken
+from trainlens.prescribe.signs.look import number_set, place
 from trainlens.rules.base import Finding
-from trainlens.run import Run
+from trainlens.run import Series
+from trainlens.stats.noise import median
+
+_DECAY: Remedy = (
+    "regularise: weight decay 0.05, dropout 0.1 after the warmup, more augmentation",
+    {"optimizer.weight_decay": 0.05, "dropout.target": 0.1},
+)
 
 
 @advises("overfitting")
-def _overfitting(run: Run, finding: Finding) -> Advice:
+def _overfitting(case: Case, finding: Finding) -> Advice:
     if "best_step" not in finding.evidence:
-        return _gap_growth(run, finding)  # a wide gap, not a rise: no checkpoint is better
+        return _gap_growth(case, finding)  # a wide gap, not a rise: no checkpoint is better
     best = int(finding.evidence["best_step"])
+    series = series_of(case, finding)
+    causes = (
+        broken_evaluation(case, finding),
+        broke_first(case, series, finding.last_step or best, "validation became worse"),
+        _overconfident(case, finding, best),
+        _memorised(case, best),
+        _unregularised(case),
+        Hypothesis("training went on past the point where it helps", 0.42, _where(case, best)),
+    )
     return Advice(
-        causes=(
-            "the model memorises the training data",
-            "too little regularisation for this amount of data",
-            "training went on past the point where it helps",
-        ),
+        causes=tuple(h for h in causes if h is not None),
         do=(
             (f"use the checkpoint of step {words.step(best)}", {"checkpoint.step": best}),
             (
                 "stop early on the validation value, with patience for its noise",
-                {"early_stopping.monitor": f"{finding.split}/{finding.metric}"},
+                {
+                    "early_stopping.monitor": f"{finding.split}/{finding.metric}",
+                    "early_stopping.patience": 5,
+                },
             ),
-            (
-                "regularise: weight decay 0.05, dropout 0.1 after the warmup, more augmentation",
-                {"optimizer.weight_decay": 0.05, "dropout.target": 0.1},
-            ),
+            _DECAY,
         ),
         verify=f"the next run ends no worse than this one was at step {words.step(best)}",
+        expect=_ends_as_good(series, finding),
     )
 
 
+def _where(case: Case, best: int) -> str:
+    share = words.percent(place(case.run, best), 2)
+    return f"the best evaluation is at {share} of the run"
+
+
+def _ends_as_good(series: Series | None, finding: Finding) -> tuple[Expectation, ...]:
+    best = finding.evidence.get("best")
+    if series is None or best is None:
+        return ()
+    op = ">=" if series.role.direction == "max" else "<="
+    return (Expectation(series.metric, series.split, op, about(best), "last"),)
+
+
+def _overconfident(case: Case, finding: Finding, best: int) -> Hypothesis | None:
+    """The loss rises while a measure of skill still gets better: it is only surer of its errors."""
+    series = series_of(case, finding)
+    if series is None or series.role.name != "loss":
+        return None
+    for other in case.run.with_role("metric", series.split):
+        held = other.finite
+        if not other.role.direction or len(held) < 3:
+            continue
+        sign = 1 if other.role.direction == "max" else -1
+        top = int(np.argmax(sign * held.value))
+        at = int(np.argmin(np.abs(held.step.astype(np.float64) - best)))
+        gained = sign * float(held.value[top] - held.value[at])
+        if top <= at or gained <= 0.01 * max(abs(float(held.value[at])), 1e-300):
+            continue
+        step = int(held.step[top])
+        return Hypothesis(
+            "overconfidence, not a loss of skill",
+            0.8,
+            f"{spoken(series)} is best at step {words.step(best)}, but {spoken(other)} at step "
+            f"{words.step(step)} ({words.number(float(held.value[at]))} → "
+            f"{words.number(float(held.value[top]))})",
+            (
+                (
+                    f"where {other.metric} is what counts, use the checkpoint of step "
+                    f"{words.step(step)}",
+                    {"checkpoint.step": step},
+                ),
+                (
+                    f"stop early on {spoken(other)} instead of the loss",
+                    {
+                        "early_stopping.monitor": f"{other.split}/{other.metric}",
+                        "early_stopping.mode": other.role.direction,
+                        "early_stopping.patience": 5,
+                    },
+                ),
+                ("smooth the labels by 0.1", {"loss.label_smoothing": 0.1}),
+            ),
+        )
+    return None
+
+
+def _memorised(case: Case, best: int) -> Hypothesis:
+    text = "the model memorises the training data"
+    fell = trained_since(case, best)
+    if fell is None:
+        return Hypothesis(text, 0.5)
+    if fell < 0.01:
+        said = "the training loss has not fallen since either"
+        return Hypothesis(text, 0.25, said)
+    return Hypothesis(text, 0.6, f"the training loss fell by {words.percent(fell, 2)} since")
+
+
+def _unregularised(case: Case) -> Hypothesis:
+    text = "too little regularisation for this amount of data"
+    off = []
+    for names in (("weight_decay", "wd"), ("dropout", "dropout_rate", "drop_rate")):
+        found = number_set(case.run, *names)
+        if found is not None and found[1] == 0:
+            off.append(f"{found[0]} is 0")
+    return Hypothesis(text, 0.55 if off else 0.45, " and ".join(off), (_DECAY,))
+
+
 @advises("gap-growth")
-def _gap_growth(run: Run, finding: Finding) -> Advice:
+def _gap_growth(case: Case, finding: Finding) -> Advice:
+    causes = (
+        broken_evaluation(case, finding),
+        Hypothesis("the training data is being memorised, not yet at the cost of validation", 0.5),
+        "training and validation measure different things (dropout, augmentation)",
+    )
+    widened = finding.evidence.get("gap_share_after")
     return Advice(
-        causes=(
-            "the training data is being memorised, not yet at the cost of validation",
-            "training and validation measure different things (dropout, augmentation)",
-        ),
+        causes=tuple(c for c in causes if c is not None),
         do=(
             ("keep validating; stop when the validation value itself rises", {}),
             ("regularise more if a smaller gap matters", {"optimizer.weight_decay": 0.05}),
         ),
         verify="the gap at the same step is smaller in the next run and validation is no worse",
+        expect=_no_worse(case, finding) if widened is not None else (),
     )
 
 
+def _no_worse(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    series = series_of(case, finding)
+    if series is None:
+        return ()
+    value = series.finite.value
+    best = float(value.max() if series.role.direction == "max" else value.min())
+    op = ">=" if series.role.direction == "max" else "<="
+    stat = "max" if series.role.direction == "max" else "min"
+    return (Expectation(series.metric, series.split, op, about(best), stat),)
+
+
 @advises("validation-jump")
-def _validation_jump(run: Run, finding: Finding) -> Advice:
+def _validation_jump(case: Case, finding: Finding) -> Advice:
+    series = series_of(case, finding)
+    step = finding.first_step or 0
+    loss = case.run.main("loss", "train")
+    causes: list[Hypothesis | None] = [
+        broken_evaluation(case, finding),
+        broke_first(case, series, finding.last_step or step, "the jump"),
+    ]
+    if loss is not None:
+        causes += [rate_jump(case, loss, step), resumed(loss, step), _trained(loss, step)]
+    causes += [_chance(finding), _episodes(series) or _unseeded(case)]
+    causes.append(
+        Hypothesis("a bad checkpoint of moving statistics (batch norm, weight averaging)", 0.35)
+    )
+    return Advice(
+        causes=tuple(h for h in causes if h is not None),
+        do=(_more_often(series),),
+        verify="the spread of the next ten evaluations is smaller",
+        expect=_half_way(series, finding),
+    )
+
+
+def _more_often(series: Series | None) -> Remedy:
+    if series is None or len(series.finite) < 3:
+        return "validate more often for a while, or on more samples", {}
+    every = median(np.diff(series.finite.step).astype(np.float64))
+    half = max(1, round(min(every, 2.0**53) / 2))
+    return (
+        f"validate every {words.plural(half, 'step')} for a while, or on more samples",
+        {"validation.every_steps": half},
+    )
+
+
+def _chance(finding: Finding) -> Hypothesis:
+    text = "chance, where the validation set is small"
+    z = finding.evidence.get("z")
+    if z is None:
+        return Hypothesis(text, 0.3)
+    said = f"it is {words.number(max(z, 0.0), 2)} sigma of the noise between evaluations"
+    if finding.confidence <= 0.5:
+        return Hypothesis(text, 0.6, said)
+    return Hypothesis("not chance", EXCLUDED, said)
+
+
+def _episodes(series: Series | None) -> Hypothesis | None:
+    """Of rewards: nothing is validated, episodes are played."""
+    if series is None or not re.search("rew|return|episode|score", series.metric, re.I):
+        return None
+    return Hypothesis(
+        "each evaluation plays other episodes, and few of them",
+        0.5,
+        do=(("play more episodes in each evaluation, from fixed seeds", {"val_seed": 42}),),
+    )
+
+
+def _unseeded(case: Case) -> Hypothesis:
+    text = "the validation batches differ between evaluations (no fixed seed)"
+    found = number_set(case.run, "val_seed", "eval_seed", "validation_seed")
+    if found is not None:
+        said = f"{found[0]} is {words.number(found[1])}"
+        return Hypothesis("not another order of the validation data", 0.05, said)
+    return Hypothesis(text, 0.5, do=(("fix the validation order", {"val_seed": 42}),))
+
+
+def _trained(loss: Series, step: int) -> Hypothesis | None:
+    """Whether the training loss moved at the same time."""
+    held = loss.finite
+    at = int(np.searchsorted(held.step, step))
+    before, after = held.value[max(0, at - 25) : max(0, at - 5)], held.value[max(0, at - 5) : at]
+    if len(before) < 8 or len(after) < 3:
+        return None
+    low, high = median(before), float(np.max(after))
+    usual = float(np.max(before))
+    if low > 0 and high > 1.5 * usual:
+        said = (
+            f"the training loss rose from {words.number(low)} to {words.number(high)} at the "
+            "same time"
+        )
+        return Hypothesis("the model itself became worse", 0.8, said)
+    return Hypothesis("not a collapse of the model", 0.02, "the training loss went on as before")
+
+
+def _half_way(series: Series | None, finding: Finding) -> tuple[Expectation, ...]:
+    before, value = finding.evidence.get("before"), finding.evidence.get("value")
+    if series is None or before is None or value is None or finding.first_step is None:
+        return ()
+    held = series.finite
+    inside = (held.step >= finding.first_step) & (held.value == value)
+    if not inside.any():
+        return ()
+    at = int(held.step[int(np.argmax(inside))])
+    op = "<" if value > before else ">"
+    return (Expectation(series.metric, series.split, op, about(before / 2 + value / 2), at=at),)
+
+
+@advises("validation-noise")
+def _validation_noise(case: Case, finding: Finding) -> Advice:
+    series = series_of(case, finding)
+    noise, samples = finding.evidence.get("noise"), finding.evidence.get("samples")
+    larger: Remedy = ("evaluate on four times as many samples, which halves the noise", {})
+    few = Hypothesis("the validation set is small", 0.5)
+    if samples:
+        count = 4 * max(1, round(min(samples, 1e12)))
+        text = f"evaluate on {words.step(count)} samples, which halves the noise"
+        larger = (text, {"validation.samples": count})
+        said = f"the steps of its values are those of about {words.step(round(samples))} samples"
+        few = Hypothesis("the validation set is small", 0.7, said)
     return Advice(
         causes=(
-            "the validation batches differ between evaluations (no fixed seed)",
-            "a bad checkpoint of moving statistics (batch norm, weight averaging)",
-            "chance, where the validation set is small",
+            few,
+            _episodes(series) or _unseeded(case),
+            Hypothesis("the learning rate is so large that the model jumps about", 0.35),
         ),
-        do=(
-            ("fix the validation order", {"val_seed": 42}),
-            ("validate more often for a while, or on more samples", {}),
-        ),
-        verify="the spread of the next ten evaluations is smaller",
+        do=(larger, ("compare means over several evaluations, not single ones", {})),
+        verify="the scatter between evaluations is half of what it was",
+        expect=()
+        if series is None or not noise
+        else (Expectation(series.metric, series.split, "<", about(0.7 * noise), "noise"),),
     )

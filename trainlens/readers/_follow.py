@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,31 @@ class Follow:
         self._name = path.name
         self._notices: list[Notice] = []
         self._told: set[tuple[str, str]] = set()
+
+    def read(
+        self, final: bool, take: Callable[[bool], object], anew: Callable[[], object] | None = None
+    ) -> None:
+        """What a poll begins with: take what is new, if there may be any.
+
+        Parameters
+        ----------
+        final : bool
+        take : callable
+            Given `final`, reads on in `tail`.
+        anew : callable, optional
+            Called before where what was read is no longer there, which is said; None where that
+            is for `take` to find out.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            See `reading`.
+        """
+        with self.reading():
+            if self.grown(final):
+                if anew is not None and self.begins_anew():
+                    anew()
+                take(final)
 
     def grown(self, final: bool) -> bool:
         """Whether there may be something new; always with `final`."""

@@ -12,6 +12,8 @@ HEAD = 65536
 """Bytes of a file that a sniffer may look at."""
 
 _HALF = HEAD // 2
+_LITTLE = 512
+"""Bytes that cost no more than one."""
 
 
 class Look:
@@ -31,6 +33,7 @@ class Look:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
+        self._begun, self._asked = b"", 0
 
     @classmethod
     def at(cls, path: Path | Look) -> Look:
@@ -111,11 +114,14 @@ class Look:
             return begin, _read(file.fileno(), _HALF)
 
     def begin(self, size: int) -> bytes:
-        """The first bytes of a file, not more than `size`, of one that nobody else asks about."""
+        """The first bytes of a file, not more than `size`, where few want to see more."""
         if "head" in self.__dict__:
             return self.head[:size]
-        with open(self.path, "rb", buffering=0) as file:
-            return _read(file.fileno(), size)
+        if len(self._begun) == self._asked < size:
+            asked = max(size, _LITTLE)
+            with open(self.path, "rb", buffering=0) as file:
+                self._begun, self._asked = _read(file.fileno(), asked), asked
+        return self._begun[:size]
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:

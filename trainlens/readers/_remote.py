@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -30,8 +31,13 @@ _ROUNDS = 4
 _kept: dict[str, Mirror] = {}
 """Mirrors in a passing folder, which would go with them: runs are read after they were found."""
 
+looks: dict[Path, tuple[str, str]] = {}
+"""Of each mirror's folder: the URL as it was asked for, and which look at it was the last."""
 
-def mirrored(url: str, notices: list[Notice], calls: Calls | None = None) -> list[Path]:
+
+def mirrored(
+    url: str, notices: list[Notice], calls: Calls | None = None, patience: float = 0.0
+) -> list[Path]:
     """Paths here that stand for a URL, with every file there that readers will ask for.
 
     Parameters
@@ -41,13 +47,16 @@ def mirrored(url: str, notices: list[Notice], calls: Calls | None = None) -> lis
         What could not be fetched is added.
     calls : Calls, optional
         How long to wait, how often to try.
+    patience : float
+        Seconds to wait for another process that makes the same mirror.
 
     Raises
     ------
     SourceError, MissingExtra
         Nothing could be had.
     """
-    mirror = _kept.get(url) or Mirror(url, _of_no_interest, calls)
+    mirror = _kept.get(url) or Mirror(url, _of_no_interest, calls, patience)
+    looks[mirror.folder] = (url, os.urandom(8).hex())
     if mirror.passing:
         _kept[url] = mirror
     try:

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from trainlens.chunk import Notice
 from trainlens.engine import Engine, Here, Lost
 from trainlens.errors import MissingExtra, NotALog, SourceError, Unreadable
+from trainlens.readers._elsewhere import Origin, at_hand, origin
 from trainlens.readers._find import PathLike, discover
 from trainlens.readers._naming import name_runs
 from trainlens.readers._read import read
@@ -38,6 +39,8 @@ class _Answer(Generic[T]):
     values: tuple[T, ...] = ()
     notices: tuple[Notice, ...] = ()
     failure: Failure | None = None
+    fetching: tuple[Notice, ...] = ()
+    """What the place where it was read could not fetch of a URL."""
 
 
 class Survey:
@@ -69,6 +72,7 @@ class Survey:
         found = discover(*paths)
         self._cache = cache
         self.sources = found.sources
+        self._origins = [origin(source) for source in found.sources]
         self.names = name_runs(found.sources, paths)
         self.notices = list(found.notices)
 
@@ -106,16 +110,17 @@ class Survey:
             Not one run could be read.
         """
         places = range(len(self.sources)) if among is None else among
-        jobs = [(self.sources[i], self.names[i]) for i in places]
+        jobs = [(self.sources[i], self.names[i], self._origins[i]) for i in places]
         failure: Failure | None = None
         any_read = False
         answers = (engine or Here()).run(partial(_one, work, self._cache), jobs)
-        for (source, _), answer in zip(jobs, answers, strict=True):
+        for (source, _, _), answer in zip(jobs, answers, strict=True):
             if isinstance(answer, Lost):
-                answer = _unreadable(Unreadable(source.path, answer.reason, "try it on its own"))
-            self.notices += [as_shown(source.path, n) for n in answer.notices]
-            if failure is None and answer.failure is not None:
-                failure = as_shown(source.path, answer.failure)
+                lost = Unreadable(source.path, answer.reason, "try it on its own")
+                answer = _shown(_unreadable(lost), source)
+            self.notices += [n for n in answer.fetching if n not in self.notices]
+            self.notices += answer.notices
+            failure = failure or answer.failure
             any_read = any_read or bool(answer.values)
             yield from answer.values
         if failure is not None and not any_read:
@@ -132,12 +137,29 @@ def _size(path: Path) -> int:
         return 0  # whoever reads it will say what is wrong
 
 
-def _one(work: Callable[[Run], T], cache: bool, job: tuple[Source, str]) -> _Answer[T]:
-    source, name = job
+def _one(
+    work: Callable[[Run], T], cache: bool, job: tuple[Source, str, Origin | None]
+) -> _Answer[T]:
+    source, name, known = job
+    try:
+        source, fetching = at_hand(source, known)
+    except (SourceError, MissingExtra) as error:
+        return _unreadable(error, known.name if known else "")
+    return replace(_shown(_read(work, cache, source, name), source), fetching=fetching)
+
+
+def _shown(answer: _Answer[T], source: Source) -> _Answer[T]:
+    """An answer that names URLs, as this process knows them."""
+    notices = tuple(as_shown(source.path, n) for n in answer.notices)
+    failure = answer.failure and as_shown(source.path, answer.failure)
+    return replace(answer, notices=notices, failure=failure)
+
+
+def _read(work: Callable[[Run], T], cache: bool, source: Source, name: str) -> _Answer[T]:
     try:
         run = read(source, name, cache)
     except (SourceError, MissingExtra) as error:
-        return _unreadable(error, source)
+        return _unreadable(error, str(source.path))
     except OSError as error:
         text = f"cannot be read: {error.strerror or error}"
         return _unreadable(Unreadable(source.path, text, "check its permissions"), text=text)
@@ -151,10 +173,9 @@ def _one(work: Callable[[Run], T], cache: bool, job: tuple[Source, str]) -> _Ans
     return _Answer((work(run),))
 
 
-def _unreadable(failure: Failure, source: Source | None = None, text: str = "") -> _Answer[T]:
+def _unreadable(failure: Failure, where: str = "", text: str = "") -> _Answer[T]:
     path = failure.path if isinstance(failure, SourceError) else ""
-    where = str(source.path) if source else path
-    return _Answer(notices=(Notice("unreadable", where, text or str(failure), None),),
+    return _Answer(notices=(Notice("unreadable", where or path, text or str(failure), None),),
                    failure=failure)  # fmt: skip
 
 

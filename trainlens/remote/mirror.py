@@ -39,6 +39,8 @@ class Mirror:
         Given a path below the URL, says whether not even its first bytes are of interest.
     calls : Calls, optional
         How long to wait, how often to try.
+    patience : float
+        See `Place`.
 
     Attributes
     ----------
@@ -53,7 +55,13 @@ class Mirror:
         As `connect`.
     """
 
-    def __init__(self, url: str, skip: Callable[[str], bool], calls: Calls | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        skip: Callable[[str], bool],
+        calls: Calls | None = None,
+        patience: float = 0.0,
+    ) -> None:
         self._url = url
         self._skip = skip
         self._calls = calls or Calls()
@@ -64,7 +72,7 @@ class Mirror:
             fixed = url
         self._base = public(fixed)
         self._fetch = Fetch(self._fs, self._calls)
-        self._place = Place(_key(url))
+        self._place = Place(_key(url), patience)
         self._tree = self._place.folder / shown.TREE
         self._entries = state.load(self._place.state)
         self._objects: dict[str, Object] = {}
@@ -82,6 +90,11 @@ class Mirror:
     def received(self) -> int:
         """Bytes of content that were fetched so far."""
         return self._fetch.received
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this mirror, with all that is known of it."""
+        return self._place.folder
 
     @property
     def passing(self) -> bool:

@@ -18,8 +18,13 @@ from trainlens.remote.shown import ABOUT, MARK
 
 SUBFOLDER = "mirrors"
 
+LOCK = "lock"
+"""File in the folder of a mirror that is kept; its content is never touched."""
+
 RECENT = 3600.0
 """Seconds for which a mirror that was used is never removed: it may be read or followed."""
+
+_PAUSE = 0.1
 
 
 class Place:
@@ -32,6 +37,8 @@ class Place:
     ----------
     key : str
         Same key, same folder.
+    patience : float
+        Seconds to wait for another process that is at the folder.
 
     Attributes
     ----------
@@ -41,9 +48,9 @@ class Place:
         Whether the folder goes with this object.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, patience: float = 0.0) -> None:
         self._lock: int | None = None
-        kept = self._kept(key)
+        kept = self._kept(key, patience)
         self.passing = kept is None
         self.folder = kept or self._temporary(key)
         self.state = self.folder / "state.json"
@@ -61,7 +68,7 @@ class Place:
             os.close(self._lock)
             self._lock = None
 
-    def _kept(self, key: str) -> Path | None:
+    def _kept(self, key: str, patience: float) -> Path | None:
         cache = cache_folder()
         if cache is None:
             return None
@@ -69,12 +76,15 @@ class Place:
         if not (private_folder(cache) and private_folder(above) and private_folder(folder)):
             return None
         try:
-            self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            self._lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError:
             return None
-        if not _locked(self._lock):
-            self.close()
-            return None
+        until = time.monotonic() + patience
+        while not _locked(self._lock):
+            if time.monotonic() >= until:
+                self.close()
+                return None
+            time.sleep(_PAUSE)
         tidy(above, folder)
         return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -87,17 +88,20 @@ def shown(path: str | os.PathLike[str]) -> Shown | None:
     ----------
     path : path-like
     """
-    text = os.fspath(path)
-    if MARK not in text:
-        return None
-    place = Path(os.path.abspath(text))
-    for folder in place.parents:
-        if folder.name.startswith(MARK):
-            try:
-                return _read(folder, (folder / ABOUT).stat().st_mtime_ns)
-            except (OSError, ValueError, KeyError):
-                continue
+    for folder in mirrors_around(path):
+        try:
+            return _read(folder, (folder / ABOUT).stat().st_mtime_ns)
+        except (OSError, ValueError, KeyError):
+            continue
     return None
+
+
+def mirrors_around(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Folders around a path that are named like those of mirrors, the nearest first."""
+    text = os.fspath(path)
+    if MARK in text:
+        above = Path(os.path.abspath(text)).parents
+        yield from (folder for folder in above if folder.name.startswith(MARK))
 
 
 def as_shown(path: str | os.PathLike[str], said: Said) -> Said:

@@ -18,6 +18,7 @@ from trainlens.run import Notice
 if TYPE_CHECKING:
     from trainlens.plots import Picture
     from trainlens.reporting import Report
+    from trainlens.reporting.selection import Choice
 
 PAGES = {"html": "index.html", "md": "report.md"}
 """Formats of the page and the file each is written to."""
@@ -89,6 +90,7 @@ def write_pages(
     title: str = "",
     command: str = "",
     pages: Mapping[str, str] | None = None,
+    choice: Choice | None = None,
     now: float,
 ) -> list[Path]:
     """Write the pages and the JSON of a report into a folder that exists.
@@ -98,7 +100,9 @@ def write_pages(
     from trainlens.render import json
 
     written = [folder / PAGES[name] for name in formats]
-    built = _build(runs, title=title, command=command, notices=notices, pages=pages, now=now)
+    built = _build(
+        runs, title=title, command=command, notices=notices, pages=pages, choice=choice, now=now
+    )
     for name, path in zip(formats, written, strict=True):
         write_text(path, _page(name, built))
     written.append(folder / "report.json")

@@ -110,8 +110,8 @@ def _run(told: Judged) -> dict[str, Any]:
 
 
 def finding_dict(finding: Finding) -> dict[str, Any]:
-    """A finding as plain JSON values."""
-    return {
+    """A finding as plain JSON values; `suppressed` is there only where it does not count."""
+    told = {
         "rule": finding.rule,
         "status": finding.status.value,
         "severity": finding.severity.value,
@@ -126,6 +126,7 @@ def finding_dict(finding: Finding) -> dict[str, Any]:
         "prescriptions": plain(finding.prescriptions),
         "verify": finding.verify,
     }
+    return told | {"suppressed": finding.suppressed} if finding.suppressed else told
 
 
 def notice_dict(notice: Notice) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def _findings(report: Report) -> Iterator[str]:
             yield f"### {escaped(group.title)}: {len(rest)} more"
             yield "\n".join(_short(i) for i in rest)
     for title, outcomes in (
+        ("Suppressed", report.suppressed),
         ("Passed", report.passed),
         ("Not applicable", report.not_applicable),
         ("Could not decide", report.undecided),

@@ -15,9 +15,11 @@ from trainlens.judged import Judged, pointless
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Status
 from trainlens.run import Notice
+from trainlens.verdict import suppressed
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _WORDS = {"failing": "error", "warning": "warning", "healthy": "", "inconclusive": ""}
+_LEADS = {"settings": "settings", "own-rules": "rules"}
 # C0 and C1 controls, DEL, and the characters that reorder text.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]")
 
@@ -42,42 +44,65 @@ def diagnosis(one: Diagnosis | Judged, *, columns: int = 80) -> str:
         Width to wrap at.
     """
     (told,) = pointless([one])
-    colour = _COLOURS.get(_WORDS[told.verdict])
-    facts = [told.format, words.steps(*told.steps) if told.steps else "no points"]
-    if told.attempts > 1:
-        facts.append(words.plural(told.attempts, "attempt"))
-    lines = [
-        click.style(clean(told.name), bold=True) + f"  {' · '.join(facts)}",
-        *_wrapped(click.style(told.verdict, fg=colour, bold=True), told.sentence, "  ", columns),
-    ]
+    lines = [heading(told), *verdict(told, columns)]
     for finding in told.findings:
         lines += ["", *_finding(finding, columns)]
-    lines += ["", *_rest(told, columns), *_notices(told.notices, columns)]
+    lines += ["", *_suppressed(told, columns), *_rest(told, columns)]
+    lines += _notices(told.notices, columns)
     return "\n".join(lines)
 
 
-def _finding(finding: Finding, columns: int) -> list[str]:
+def heading(told: Judged) -> str:
+    """Name of a run and what it is."""
+    known = [told.format, words.steps(*told.steps) if told.steps else "no points"]
+    if told.attempts > 1:
+        known.append(words.plural(told.attempts, "attempt"))
+    return click.style(clean(told.name), bold=True) + f"  {' · '.join(known)}"
+
+
+def verdict(told: Judged, columns: int) -> list[str]:
+    """Verdict of a run with its sentence, wrapped."""
+    colour = _COLOURS.get(_WORDS[told.verdict])
+    return wrapped(click.style(told.verdict, fg=colour, bold=True), told.sentence, "  ", columns)
+
+
+def facts(finding: Finding) -> str:
+    """Severity, rule, metric and steps of a finding."""
     severity = finding.severity.value
     where = f"{finding.split}/{finding.metric}" if finding.metric else ""
     at = words.steps(finding.first_step, finding.last_step)
-    facts = " · ".join(x for x in (clean(where), at) if x)
-    lines = [f"  {click.style(severity, fg=_COLOURS[severity])} {finding.rule}  {facts}"]
-    lines += _wrapped("", finding.message, "    ", columns)
+    known = " · ".join(x for x in (clean(where), at) if x)
+    return f"{click.style(severity, fg=_COLOURS[severity])} {finding.rule}  {known}"
+
+
+def _finding(finding: Finding, columns: int) -> list[str]:
+    lines = [f"  {facts(finding)}"]
+    lines += wrapped("", finding.message, "    ", columns)
     if finding.causes:
-        lines += _wrapped("May be:", "; ".join(finding.causes) + ".", "    ", columns)
+        lines += wrapped("May be:", "; ".join(finding.causes) + ".", "    ", columns)
     for prescription in finding.prescriptions:
-        lines += _wrapped("Do:", _todo(prescription), "    ", columns)
+        lines += wrapped("Do:", todo(prescription), "    ", columns)
     if finding.verify:
-        lines += _wrapped("Check:", f"{finding.verify}.", "    ", columns)
+        lines += wrapped("Check:", f"{finding.verify}.", "    ", columns)
     return lines
 
 
-def _todo(prescription: Mapping[str, Any]) -> str:
+def _suppressed(told: Judged, columns: int) -> list[str]:
+    return [
+        line
+        for known in suppressed(told.results)
+        for line in wrapped("", f"{known.sentence} ({known.rules}).", "  ", columns)
+    ]
+
+
+def todo(prescription: Mapping[str, Any]) -> str:
+    """A change in words, with the settings that it means."""
     settings = ", ".join(f"{name}: {value}" for name, value in prescription["patch"].items())
     return f"{prescription['text']} ({settings})." if settings else f"{prescription['text']}."
 
 
-def _wrapped(lead: str, text: str, indent: str, columns: int) -> list[str]:
+def wrapped(lead: str, text: str, indent: str, columns: int) -> list[str]:
+    """Lines of a text from a log, behind a word of ours that may be coloured."""
     bare = click.unstyle(lead)
     first = f"{indent}{bare} " if bare else indent
     lines = textwrap.wrap(
@@ -106,7 +131,7 @@ def _rest(one: Judged, columns: int) -> list[str]:
         line
         for label, status in labels
         if names[status]
-        for line in _wrapped(
+        for line in wrapped(
             f"{label} ({len(names[status])}):", ", ".join(names[status]), "  ", columns
         )
     ]
@@ -115,7 +140,9 @@ def _rest(one: Judged, columns: int) -> list[str]:
 def _notices(notices: Sequence[Notice], columns: int, most: int = 5) -> list[str]:
     lines = []
     for notice in notices[:most]:
-        lines += _wrapped("data:", f"{notice.kind}: {notice}{_lost(notice)}", "  ", columns)
+        lead = _LEADS.get(notice.kind)
+        told = str(notice) if lead else f"{notice.kind}: {notice}{_lost(notice)}"
+        lines += wrapped(f"{lead or 'data'}:", told, "  ", columns)
     if len(notices) > most:
         lines.append(f"  data: {len(notices) - most} more notices; --json lists them all")
     return lines

@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from trainlens import verdict, words
 from trainlens.judged import Judged, overall
 from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
-from trainlens.reporting.digest import Digest, digest
+from trainlens.reporting.digest import Digest, digest, together
 from trainlens.reporting.findings import (
     GROUP_ABOVE,
     TOP,
@@ -22,6 +23,7 @@ from trainlens.reporting.findings import (
     items,
     outcomes,
     ranked,
+    suppressed,
     thresholds,
 )
 from trainlens.reporting.inputs import Input
@@ -32,9 +34,8 @@ from trainlens.reporting.runs import (
     RunSummary,
     Standing,
     looks,
-    ranking_key,
 )
-from trainlens.reporting.selection import drawn
+from trainlens.reporting.selection import Choice, choose
 from trainlens.reporting.sweep import Axis, Sweep, sweep
 from trainlens.reporting.views import View
 from trainlens.rules import Diagnosis
@@ -65,6 +66,7 @@ __all__ = [
     "View",
     "build",
     "digest",
+    "together",
 ]
 
 
@@ -118,7 +120,7 @@ class Report:
         All findings, the gravest and surest first.
     groups : tuple of Group
         The same by rule; empty up to `GROUP_ABOVE` findings.
-    passed, not_applicable, undecided : tuple of Outcome
+    passed, not_applicable, undecided, suppressed : tuple of Outcome
     runs : tuple of RunSummary
     tables : tuple of Table
     config_differences : tuple of (setting, value of each run)
@@ -152,6 +154,7 @@ class Report:
     passed: tuple[Outcome, ...]
     not_applicable: tuple[Outcome, ...]
     undecided: tuple[Outcome, ...]
+    suppressed: tuple[Outcome, ...]
     runs: tuple[RunSummary, ...]
     tables: tuple[Table, ...]
     config_differences: tuple[tuple[str, tuple[str, ...]], ...]
@@ -196,6 +199,7 @@ def build(
     notices: Sequence[Notice] = (),
     tables: Sequence[Table] = (),
     pages: Mapping[str, str] | None = None,
+    choice: Choice | None = None,
     now: float,
     version: str,
 ) -> Report:
@@ -215,6 +219,8 @@ def build(
         Further sections.
     pages : mapping of name of a run to a relative address, optional
         Where runs of many have a page of their own.
+    choice : Choice, optional
+        What `choose` said of these digests, where it was asked already.
     now : float
         Unix seconds.
     version : str
@@ -224,44 +230,64 @@ def build(
     -------
     Report
     """
-    digests = _digests(list(diagnoses), now)
-    judged = tuple(d.told for d in digests)
-    found = ranked(digests)
-    key = ranking_key(d.lead for d in digests)
-    shown = drawn(digests, key)
-    charts = build_charts({i: digests[i].curves for i in shown}, found)
-    places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
-    held = items(digests, found, places)
-    runs = _placed(digests, key)
-    differences = _differences(runs)
+    digests = together(_digests(list(diagnoses), now))
+    choice = choice or choose(digests)
+    runs = _placed(digests, choice.key)
     return Report(
         title=title or _title(runs),
         command=command,
         created=now,
         versions=_versions(version),
-        verdict=overall(judged),
-        counts={s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
-        best=_best(runs, key),
-        ranking=key,
-        span=_span(runs),
-        judged=judged,
-        items=held,
-        groups=grouped(held) if len(held) > GROUP_ABOVE else (),
-        passed=outcomes(judged, Status.PASS),
-        not_applicable=outcomes(judged, Status.SKIP),
-        undecided=outcomes(judged, Status.INCONCLUSIVE),
-        runs=runs,
+        ranking=choice.key,
         tables=tuple(tables),
-        config_differences=differences,
-        sweep=sweep(runs, differences),
         pages=pages or {},
-        drawn=shown,
-        charts=charts,
+        drawn=choice.drawn,
         notices=tuple(notices),
-        lost=_lost([*notices, *(n for d in judged for n in d.notices)]),
-        thresholds=thresholds(judged),
+        lost=_lost([*notices, *(n for d in digests for n in d.told.notices)]),
         inputs=tuple({d.source.path: d.source for d in digests}.values()),
+        **_of_rules(tuple(d.told for d in digests)),
+        **_of_findings(digests, choice),
+        **_of_runs(runs, choice.key),
     )
+
+
+def _of_rules(judged: tuple[Judged, ...]) -> dict[str, Any]:
+    """What the rules said of all runs together."""
+    return {
+        "judged": judged,
+        "verdict": overall(judged),
+        "passed": outcomes(judged, Status.PASS),
+        "not_applicable": outcomes(judged, Status.SKIP),
+        "undecided": outcomes(judged, Status.INCONCLUSIVE),
+        "suppressed": suppressed(judged),
+        "thresholds": thresholds(judged),
+    }
+
+
+def _of_findings(digests: Sequence[Digest], choice: Choice) -> dict[str, Any]:
+    """The findings in their order, and the charts that mark them."""
+    found = ranked(digests)
+    charts = build_charts({i: digests[i].curves for i in choice.drawn}, found)
+    places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
+    held = items(digests, found, places)
+    return {
+        "counts": {s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
+        "items": held,
+        "groups": grouped(held) if len(held) > GROUP_ABOVE else (),
+        "charts": charts,
+    }
+
+
+def _of_runs(runs: tuple[RunSummary, ...], key: Key | None) -> dict[str, Any]:
+    """How the runs compare."""
+    differences = _differences(runs)
+    return {
+        "runs": runs,
+        "best": _best(runs, key),
+        "span": _span(runs),
+        "config_differences": differences,
+        "sweep": sweep(runs, differences),
+    }
 
 
 def _digests(given: Sequence[Diagnosis | Digest], now: float) -> list[Digest]:

@@ -24,10 +24,13 @@ _GROUPS = (
     ("Gradient norm", ("gradient-norm",)),
     ("Loss terms", ("loss-term",)),
     ("Gates, coverage, dropout, weights", ("gate", "coverage", "dropout", "loss-weight")),
-    ("Speed and memory", ("batch-time", "data-time", "throughput", "gpu-memory")),
+    ("Speed and memory", ("batch-time", "data-time", "throughput", "gpu-memory", "gpu-usage")),
     ("Other", ("other", "progress", "epoch")),
     ("System", ("system",)),
 )
+_NOT_DRAWN = ("anomaly",)
+"""Roles whose points are moments, told as findings."""
+
 _GROUP_OF = {role: i for i, (_, roles) in enumerate(_GROUPS) for role in roles}
 
 
@@ -131,6 +134,8 @@ def _panels(runs: Mapping[int, Sequence[Curve]]) -> list[_Panel]:
     panels: dict[tuple[str, str], _Panel] = {}
     for index, curves in runs.items():
         for curve in curves:
+            if curve.role.name in _NOT_DRAWN:
+                continue
             key = (curve.metric, curve.split if curve.apart else "")
             panel = panels.setdefault(key, _Panel(curve.metric))
             panel.own_axis = curve.apart

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,8 +184,7 @@ def sketch(name: str, held: Sequence[Curve]) -> Run:
                 value=c.buckets.mean,
                 wall_time=unknown(len(c.buckets)),
                 epoch=unknown(len(c.buckets)),
-                kind="loss" if c.role.name == "loss" else "",
-                logged_unit=c.unit,
+                meaning=replace(c.role, unit=c.unit),
             )
             for c in held
         },

@@ -6,10 +6,11 @@ buckets a curve, so that the report of many runs costs memory by their number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from trainlens import verdict
+from trainlens.across import compared
 from trainlens.compact import Compact
 from trainlens.judged import Judged, judged
 from trainlens.reporting.curves import Curve, curves
@@ -79,3 +80,13 @@ def digest(diagnosis: Diagnosis, *, runs: int, now: float) -> Digest:
         tuple(view(run, f) for f in told.findings[:_VIEWS]),
         inspect(run.source),
     )
+
+
+def together(digests: Sequence[Digest]) -> list[Digest]:
+    """Digests of runs, each with what the others tell about its faults and its values."""
+    return [
+        d
+        if told is d.told
+        else replace(d, told=told, summary=replace(d.summary, notices=told.notices))
+        for d, told in zip(digests, compared([d.told for d in digests]), strict=True)
+    ]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainlens import verdict, words
+from trainlens.across import Across
 from trainlens.judged import Judged
 from trainlens.reporting.digest import Digest
 from trainlens.reporting.views import View
-from trainlens.rules import all_rules
+from trainlens.rules import find
 from trainlens.rules.base import Finding, Severity, Status, gravity
 
 GROUP_ABOVE = 8
 """More findings than this are grouped by rule, the three that matter first."""
 TOP = 3
-
-_RECURRING = frozenset({"loss-spike", "outlier", "validation-jump", "non-finite", "divergence"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ def items(
     charts: Mapping[tuple[str, str], str],
 ) -> tuple[Item, ...]:
     """Items of `found`, in its order; `charts` gives the chart of a (metric, split)."""
-    also = _Recurrence(digests)
+    across = Across([d.told for d in digests])
     return tuple(
         Item(
             number,
@@ -105,7 +103,7 @@ def items(
             _certainty(f.confidence),
             f,
             words.steps(f.first_step, f.last_step),
-            also(run, f),
+            across.sentence(run, f),
             charts.get((f.metric, f.split), ""),
             digests[run].views[place] if place < len(digests[run].views) else None,
         )
@@ -138,12 +136,25 @@ def outcomes(judged: Sequence[Judged], status: Status) -> tuple[Outcome, ...]:
     )
 
 
+def suppressed(judged: Sequence[Judged]) -> tuple[Outcome, ...]:
+    """Faults that do not count, each behind its reason, the same words of several runs together."""
+    runs: dict[tuple[str, str], dict[str, None]] = {}
+    for d in judged:
+        for f in d.suppressed:
+            message = f"{f.suppressed.rstrip('.')}: {f.message}"
+            runs.setdefault((f.rule, message), {})[d.name] = None
+    return tuple(
+        Outcome(rule, verdict.title(rule), message, tuple(names))
+        for (rule, message), names in sorted(runs.items(), key=lambda pair: pair[0][0])
+    )
+
+
 def thresholds(judged: Sequence[Judged]) -> dict[str, dict[str, str]]:
     """Default settings of every rule that was asked, as text."""
     settings = {}
     for profile, name in sorted({(d.profile, f.rule) for d in judged for f in d.results}):
         # A rule of this name may exist in the default profile only.
-        rule = all_rules(profile).get(name) or all_rules("default").get(name)
+        rule = find(profile, name) or find("default", name)
         if rule is not None and rule.defaults:
             settings[name] = {key: str(value) for key, value in rule.defaults.items()}
     return settings
@@ -153,35 +164,3 @@ def _certainty(confidence: float) -> str:
     if confidence >= 0.95:
         return "certain"
     return "very likely" if confidence >= 0.7 else "may be chance"
-
-
-class _Recurrence:
-    """Finds the same fault at the same step in other runs."""
-
-    def __init__(self, digests: Sequence[Digest]) -> None:
-        self._digests = digests
-        places: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-        for run, d in enumerate(digests):
-            for f in d.told.findings:
-                if f.rule in _RECURRING and f.first_step is not None:
-                    places.setdefault((f.rule, f.metric, f.split), []).append((f.first_step, run))
-        self._places = {key: sorted(held) for key, held in places.items()}
-
-    def __call__(self, run: int, finding: Finding) -> str:
-        """A sentence about the other runs, empty without any."""
-        if finding.rule not in _RECURRING or finding.first_step is None:
-            return ""
-        span = self._digests[run].told.steps or (0, 0)
-        near = max(5, (span[1] - span[0]) // 500)
-        held = self._places[finding.rule, finding.metric, finding.split]
-        begin = bisect_left(held, (finding.first_step - near, -1))
-        end = bisect_left(held, (finding.first_step + near + 1, -1))
-        others = sorted({other for _, other in held[begin:end] if other != run})
-        if not others:
-            return ""
-        names = [verdict.shortened(self._digests[o].told.name, 40) for o in others[:3]]
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        return (
-            f"The same at this step in {', '.join(names)}{more}: "
-            "what the runs share there, such as the data, is a likelier cause than chance."
-        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from trainlens.reporting.digest import Digest
+from trainlens.reporting.runs import ranking_key
 from trainlens.rules.base import gravity
 from trainlens.run import Key
 
@@ -14,6 +16,28 @@ _LINES = 800
 """Curves that a page can hold: 100 runs of 8 metrics."""
 _LEAST = 12
 """Runs that are drawn however many metrics they have."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a report settles about its runs before anything is written.
+
+    Parameters
+    ----------
+    key : (metric, split) or None
+        What the runs are ranked by.
+    drawn : tuple of int
+        Runs whose curves are drawn, ascending.
+    """
+
+    key: Key | None
+    drawn: tuple[int, ...]
+
+
+def choose(digests: Sequence[Digest]) -> Choice:
+    """Rank the runs of a report and choose those that are drawn."""
+    key = ranking_key(d.lead for d in digests)
+    return Choice(key, drawn(digests, key))
 
 
 def drawn(digests: Sequence[Digest], key: Key | None) -> tuple[int, ...]:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from trainlens.errors import UsageError
-from trainlens.rules.base import Finding, Rule, Severity, Status, gravity, registered, skip
-from trainlens.run import Run
+from trainlens.rules._own import guarded, installed, load, own_rules
+from trainlens.rules._profiles import PROFILES, layers, profile_rules
+from trainlens.rules.base import (
+    Finding,
+    Rule,
+    Severity,
+    Status,
+    gravity,
+    registered,
+    skip,
+)
+from trainlens.run import Notice, Run
+from trainlens.words import nearest
 
-PROFILES = ("default", "seed")
+__all__ = [
+    "PROFILES",
+    "Diagnosis",
+    "all_rules",
+    "choose",
+    "diagnose",
+    "find",
+    "installed",
+    "load",
+    "meant",
+]
 
-# A log of two points passes these too; that makes no healthy run.
-_SAY_NOTHING_OF_LEARNING = frozenset({"non-finite", "step-rewind"})
+# A log of two points passes many others too; that makes no healthy run.
+_SPEAK_OF_HEALTH = frozenset({"learning", "validation"})
 
 
 @dataclass(frozen=True)
@@ -29,15 +48,18 @@ class Diagnosis:
     results : tuple of Finding
         Every outcome of every rule, in the order in which the rules ran.
     profile : str
+    used : tuple of str
+        What a user said of metrics that this run has.
     """
 
     run: Run
     results: tuple[Finding, ...]
     profile: str = "default"
+    used: tuple[str, ...] = ()
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """The faults, the gravest and surest first."""
+        """The faults that count, the gravest and surest first."""
         return tuple(sorted((f for f in self.results if f.failed), key=gravity))
 
     @cached_property
@@ -56,66 +78,60 @@ class Diagnosis:
         if self.severity is Severity.WARNING:
             return "warning"
         judged = any(
-            f.status is Status.PASS and f.rule not in _SAY_NOTHING_OF_LEARNING for f in self.results
+            (f.status is Status.PASS or f.suppressed)
+            and (rule := find(self.profile, f.rule)) is not None
+            and rule.about in _SPEAK_OF_HEALTH
+            for f in self.results
         )
         return "healthy" if judged else "inconclusive"
 
 
-@cache
-def all_rules(profile: str = "default") -> Mapping[str, Rule]:
+def all_rules(profile: str = "default", own: tuple[str, ...] = ()) -> Mapping[str, Rule]:
     """Rules of a profile by name, in the order in which they run.
 
-    A profile other than ``default`` is the default one with its own checks in place of those of
-    the same name.
+    Parameters
+    ----------
+    profile : str
+    own : tuple of str
+        Packages whose rules are asked beside those of trainlens; `installed` names them.
 
     Raises
     ------
     UsageError
-        Unknown profile.
+        Unknown profile, or a package that is not there.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
-    chosen = {name: r for (p, name), r in registered().items() if p == "default"}
-    chosen.update({name: r for (p, name), r in registered().items() if p == profile})
-    return {name: chosen[name] for name in _ordered(chosen)}
+    return profile_rules(profile, own_rules(own))
 
 
-def _ordered(rules: Mapping[str, Rule]) -> list[str]:
-    order: list[str] = []
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            raise ValueError(f"rules require each other: {' -> '.join((*above, name))}")
-        if name in order:
-            return
-        for needed in rules[name].requires:
-            visit(needed, (*above, name))
-        order.append(name)
-
-    for name in sorted(rules):
-        visit(name, ())
-    return order
+def find(profile: str, name: str) -> Rule | None:
+    """A rule of a profile, also one of another package; None where there is none."""
+    known = all_rules(profile)
+    if name in known:
+        return known[name]
+    held = (registered().get((layer, name)) for layer in reversed(layers(profile)))
+    return next(filter(None, held), None)
 
 
 def choose(
-    profile: str = "default", select: Iterable[str] = (), ignore: Iterable[str] = ()
+    profile: str = "default",
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    own: tuple[str, ...] = (),
 ) -> Mapping[str, Rule]:
-    """Rules to run: all, or those of `select` with what they require, without `ignore`.
+    """Rules to run: all, or those of `select`, without those of `ignore`.
 
     Raises
     ------
     UsageError
         A name that no rule has.
     """
-    rules = all_rules(profile)
+    rules = all_rules(profile, own)
     wanted, unwanted = set(select), set(ignore)
     if not wanted and not unwanted:
         return rules
     for name in sorted(wanted | unwanted):
         if name not in rules:
-            raise UsageError(f"unknown rule {name!r}; `trainlens rules` lists them")
+            raise UsageError(f"unknown rule {name!r}; {meant(name, rules)}")
     return {n: r for n, r in rules.items() if (not wanted or n in wanted) and n not in unwanted}
 
 
@@ -126,6 +142,7 @@ def diagnose(
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    own: tuple[str, ...] = (),
 ) -> Diagnosis:
     """Judge a run by every rule.
 
@@ -138,6 +155,9 @@ def diagnose(
         Rule names: only these, all but these.
     settings : mapping of rule name to {setting: value}, optional
         Thresholds in place of the defaults.
+    own : tuple of str
+        Packages whose rules are asked as well. One that breaks becomes an inconclusive finding
+        and a notice of the run.
 
     Returns
     -------
@@ -148,22 +168,33 @@ def diagnose(
     UsageError
         Unknown profile, rule or setting.
     """
-    rules = choose(profile, select, ignore)
+    rules = choose(profile, select, ignore, own)
     given = settings or {}
-    if unknown := sorted(given.keys() - all_rules(profile).keys()):
-        raise UsageError(
-            f"settings for an unknown rule {unknown[0]!r}; `trainlens rules` lists them"
-        )
+    known = all_rules(profile, own)
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UsageError(f"settings for an unknown rule {unknown[0]!r}; {meant(unknown[0], known)}")
     results: list[Finding] = []
+    notices: list[Notice] = []
     broken: set[str] = set()
     for name, rule in rules.items():
         blockers = [r for r in rule.requires if r in broken]
         if blockers:
             reason = f"not judged: {' and '.join(blockers)} failed, which would decide this too"
             found: tuple[Finding, ...] = (rule.complete(skip(reason)),)
+        elif rule.package:
+            found, failed = guarded(rule, run, given.get(name))
+            notices += failed
         else:
             found = rule(run, given.get(name))
         if any(f.failed and f.severity is Severity.ERROR for f in found):
             broken.add(name)
         results.extend(found)
+    if notices:
+        run = replace(run, notices=(*run.notices, *notices))
     return Diagnosis(run, tuple(results), profile)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that no rule has."""
+    hint = nearest(name, known)
+    return hint if hint.endswith("?") else "`trainlens rules` lists them"

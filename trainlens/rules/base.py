@@ -23,10 +23,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from trainlens.errors import UsageError
+from trainlens.rules._values import like
 from trainlens.run import Run, Series
 
 
@@ -78,6 +79,8 @@ class Finding:
         ``{"text": ..., "patch": {...}}``. Filled in by `trainlens.prescribe`.
     verify : str
         How to check that a prescription worked. Filled in by `trainlens.prescribe`.
+    suppressed : str
+        Why it does not count, where a user knows of it.
     """
 
     rule: str
@@ -93,28 +96,37 @@ class Finding:
     causes: tuple[str, ...] = ()
     prescriptions: tuple[Mapping[str, Any], ...] = ()
     verify: str = ""
+    suppressed: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _received, (
             self.rule, self.status, self.severity, self.metric, self.split, self.first_step,
             self.last_step, self.message, self.evidence, self.confidence, self.causes,
-            self.prescriptions, self.verify,
+            self.prescriptions, self.verify, self.suppressed,
         )  # fmt: skip
 
     @property
     def failed(self) -> bool:
-        """Whether this is a fault."""
-        return self.status is Status.FAIL
+        """Whether this is a fault that counts."""
+        return self.status is Status.FAIL and not self.suppressed
 
 
 def _received(
     rule: str, status: Status, severity: Severity, metric: str, split: str, *rest: Any
 ) -> Finding:
-    """A finding that comes from another process, its words shared with those of other runs."""
-    if status is Status.SKIP:  # why rules had nothing to look at is the same in many runs
-        first, last, message, *others = rest
-        rest = (first, last, sys.intern(message), *others)
+    """A finding that comes from another process, what is the same in many runs held once."""
+    first, last, message, evidence, *_ = rest
+    if status is Status.SKIP and not evidence and first is None and last is None:
+        return _skipped(rule, severity, metric, split, message, rest[4:])
     return Finding(sys.intern(rule), status, severity, sys.intern(metric), sys.intern(split), *rest)
+
+
+@lru_cache(maxsize=4096)
+def _skipped(
+    rule: str, severity: Severity, metric: str, split: str, message: str, rest: tuple[Any, ...]
+) -> Finding:
+    """Why rules had nothing to look at is the same in many runs."""
+    return Finding(rule, Status.SKIP, severity, metric, split, None, None, message, {}, *rest)
 
 
 # Of equally grave faults, those that explain the others.
@@ -185,6 +197,7 @@ def _mild(
 _UNSET: Any = None
 
 Check = Callable[..., Iterable[Finding]]
+_HOME = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -197,11 +210,18 @@ class Rule:
     requires: tuple[str, ...] = ()
     profile: str = "default"
     source: str = ""
+    about: str = "learning"
 
     @property
     def title(self) -> str:
         """First line of the advice."""
         return self.advice.splitlines()[0].rstrip(".")
+
+    @property
+    def package(self) -> str:
+        """The package that it comes from, empty for the rules of trainlens itself."""
+        package = self.check.__module__.partition(".")[0]
+        return "" if package == _HOME else package
 
     @property
     def advice(self) -> str:
@@ -220,14 +240,37 @@ class Rule:
         Raises
         ------
         UsageError
-            A setting that the rule does not have.
+            A setting that the rule does not have, or a value that it cannot have.
         """
-        given = dict(settings or {})
-        if given and (unknown := sorted(given.keys() - self.defaults.keys())):
-            known = ", ".join(self.defaults) or "none"
-            raise UsageError(f"rule {self.name} has no setting {unknown[0]!r}; it has: {known}")
+        given = self.settled(settings or {})
         found = tuple(self.complete(f) for f in self.check(run, **given))
         return found or (self.complete(skip("nothing in this log concerns it")),)
+
+    def settled(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as the check takes them.
+
+        Raises
+        ------
+        UsageError
+            See `__call__`.
+        """
+        return {name: self.setting(name, value) for name, value in settings.items()}
+
+    def setting(self, name: str, value: Any) -> Any:
+        """One setting as the check takes it: a whole number where its default is one.
+
+        Raises
+        ------
+        UsageError
+            See `__call__`.
+        """
+        if name not in self.defaults:
+            known = ", ".join(self.defaults) or "none"
+            raise UsageError(f"rule {self.name} has no setting {name!r}; it has: {known}")
+        try:
+            return like(self.defaults[name], value)
+        except ValueError as error:
+            raise UsageError(f"rule {self.name}: {name}: {error}") from None
 
     def complete(self, finding: Finding) -> Finding:
         """A finding with the name, and where it has none the severity, of this rule."""
@@ -235,8 +278,21 @@ class Rule:
         return Finding(
             self.name, f.status, f.severity or self.severity, f.metric, f.split, f.first_step,
             f.last_step, f.message, f.evidence, f.confidence, f.causes, f.prescriptions, f.verify,
+            f.suppressed,
         )  # fmt: skip
 
+
+SUBJECTS = {
+    "learning": "Does the loss fall?",
+    "validation": "Does what is learned hold on other data?",
+    "numbers": "Are the values numbers?",
+    "optimizer": "Learning rate, gradients, updates",
+    "model": "Layers, gates, parameters",
+    "data": "Batches, classes, coverage",
+    "speed": "Time and memory",
+    "log": "Is the log itself whole?",
+}
+"""What a rule may be about, in the order in which they are listed."""
 
 _registry: dict[tuple[str, str], Rule] = {}
 
@@ -248,6 +304,7 @@ def rule(
     requires: tuple[str, ...] = (),
     profile: str = "default",
     source: str = "",
+    about: str = "learning",
 ) -> Callable[[Check], Check]:
     """Register a check under a rule name.
 
@@ -264,14 +321,19 @@ def rule(
         Profile that this check belongs to.
     source : str
         Where the method or threshold comes from.
+    about : str
+        What it looks at, one of `SUBJECTS`. A run is called healthy only where a rule about
+        learning or validation could judge it.
     """
+    if about not in SUBJECTS:
+        raise ValueError(f"rule {name!r} is about {about!r}; there are: {', '.join(SUBJECTS)}")
 
     def register(check: Check) -> Check:
         key = (profile, name)
         held = _registry.get(key)
         if held is not None and held.check.__module__ != check.__module__:
             raise ValueError(f"two rules are called {name!r} in profile {profile!r}")
-        _registry[key] = Rule(name, Severity(severity), check, requires, profile, source)
+        _registry[key] = Rule(name, Severity(severity), check, requires, profile, source, about)
         return check
 
     return register
@@ -280,3 +342,9 @@ def rule(
 def registered() -> Mapping[tuple[str, str], Rule]:
     """Every imported rule by (profile, name)."""
     return _registry
+
+
+def forget(keys: Iterable[tuple[str, str]]) -> None:
+    """Undo what was registered under (profile, name)."""
+    for key in keys:
+        _registry.pop(key, None)

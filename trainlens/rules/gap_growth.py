@@ -22,10 +22,16 @@ LEAST = 10
 @rule(
     "gap-growth",
     severity="info",
+    about="validation",
     source="hand-pose seed (generalization gap of +57.5 mm); gap and validation judged apart",
 )
 def gap_growth(
-    run: Run, *, least_widening: float = 0.05, follow: float = 0.25, z: float = 2.6
+    run: Run,
+    *,
+    least_widening: float = 0.05,
+    follow: float = 0.25,
+    z: float = 2.6,
+    wide: float = 0.35,
 ) -> Iterator[Finding]:
     """The gap between validation and training widens while validation stays flat.
 
@@ -33,16 +39,17 @@ def gap_growth(
     interval. Over the last half, or the last three quarters, of the evaluations the gap must have
     widened by `least_widening` of the validation level and `z` standard errors, and validation
     have gained less than `follow` of that. Where validation gets worse, that is ``overfitting``.
+    It is a warning where the gap has widened by `wide` of the validation level, else a note.
 
     What it means: the model still fits the training data better, and nothing of it carries over.
-    No harm by itself; further training is unlikely to pay. To do: stop, or regularise.
+    No harm by itself; further training is unlikely to pay. What to do: stop, or regularise.
     """
     pairs = _pairs(run)
     if not pairs:
         yield skip(_why_none(run))
         return
     for val, train in pairs:
-        yield _judge(val, train, least_widening, follow, z)
+        yield _judge(val, train, least_widening, follow, z, wide)
 
 
 def _pairs(run: Run) -> list[tuple[Series, Series]]:
@@ -106,7 +113,9 @@ def _scale(level: Floats) -> float:
     return size if size > 0 else 1.0
 
 
-def _judge(val: Series, train: Series, least_widening: float, follow: float, z: float) -> Finding:
+def _judge(
+    val: Series, train: Series, least_widening: float, follow: float, z: float, wide: float
+) -> Finding:
     matched = _match(val, train)
     if len(matched.step) < LEAST:
         return inconclusive(
@@ -122,7 +131,7 @@ def _judge(val: Series, train: Series, least_widening: float, follow: float, z: 
     for start in (0.5, 0.25):
         found = _widening(matched, start, least_widening, follow, z)
         if found is not None:
-            return _widens(val, curve, matched, start, *found)
+            return _widens(val, curve, matched, start, *found, wide)
     gap = median((matched.val - matched.train)[-5:])
     return passed(
         f"The gap between validation and training is steady, at {words.percent(gap, 2)} of the "
@@ -152,7 +161,7 @@ def _widening(
 
 
 def _widens(
-    val: Series, curve: Series, m: _Matched, start: float, grown: float, better: Gain
+    val: Series, curve: Series, m: _Matched, start: float, grown: float, better: Gain, wide: float
 ) -> Finding:
     a = int(start * len(m.step))
     first, last = int(m.step[a]), int(m.step[-1])
@@ -176,5 +185,6 @@ def _widens(
             "level": median(curve.value),
             "matched": len(m.step),
         },
+        severity="warning" if grown >= wide else None,
         confidence=0.9,
     )

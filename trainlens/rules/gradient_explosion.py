@@ -9,6 +9,7 @@ import numpy as np
 from trainlens import words
 from trainlens.detect.base import Event, watch
 from trainlens.detect.divergence import DivergenceDetector, Limits
+from trainlens.detect.layers import gradient_norm
 from trainlens.detect.spike import find_spikes
 from trainlens.detect.surge import SurgeDetector
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
@@ -18,6 +19,7 @@ from trainlens.run import Run, Series
 @rule(
     "gradient-explosion",
     severity="warning",
+    about="optimizer",
     source="robust z of the log norm and its ratio to the running median",
 )
 def gradient_explosion(
@@ -33,7 +35,7 @@ def gradient_explosion(
 
     Settings: `ratio`, `z`, `least_points`, `most` (findings; the largest are kept).
     """
-    series = run.main("gradient-norm")
+    series = gradient_norm(run)
     if series is None:
         yield skip("no gradient norm in this log")
         return

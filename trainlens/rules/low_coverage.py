@@ -16,6 +16,7 @@ from trainlens.stats.stretches import steady_levels, stretches
 @rule(
     "low-coverage",
     severity="warning",
+    about="data",
     source="BiFusion seed (valid_ratio below 0.3); the threshold is a prior",
 )
 def low_coverage(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from trainlens import words
 from trainlens.detect.curves import curve_of
-from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.rules.base import Finding, Status, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.chance import PLAUSIBLE, guessing_among, stuck_at_chance
 from trainlens.stats.learned import Learning
@@ -31,7 +32,10 @@ def never_learned(
     A fault where no first stretch of the run, of whatever length, stands out by 2 % and more than
     noise above what came later, and where the data leave at most `flat` of improvement possible
     (`flat_at_chance` where the level is ln C within 2 %: what guessing among C classes gives).
-    Without a loss, an accuracy that stays at 1 / C is judged.
+    Without a loss, an accuracy that stays at 1 / C is judged; so is one of validation although
+    the training loss falls by a quarter or more. A measure of quality that is 0 to the digit in
+    every evaluation while the loss falls is a finding of its own: of the evaluation or the labels,
+    not of the model.
 
     What to do, in this order: check that every batch mixes the classes (sampler), then the
     balance of the classes, then the learning rate, then frozen parameters, then whether the
@@ -45,6 +49,7 @@ def never_learned(
         else:
             yield _judge_accuracy(accuracy, min_points)
         return
+    yield from _at_zero(run, series, min_points)
     if _rewarded(run):
         yield skip("in a log with rewards the loss does not measure what is learned", series)
         return
@@ -53,7 +58,53 @@ def never_learned(
     if found is None or len(curve) < min_points:
         yield _too_short(series, len(curve), min_points)
         return
-    yield _judge(run, curve, found, flat, flat_at_chance)
+    judged = _judge(run, curve, found, flat, flat_at_chance)
+    yield judged
+    if judged.status is Status.PASS and found.drop > 0.25:
+        yield from _guessing_elsewhere(run, found.drop, min_points)
+
+
+def _guessing_elsewhere(run: Run, drop: float, min_points: int) -> Iterator[Finding]:
+    """An accuracy of validation that stays at chance while the training loss falls."""
+    accuracy = next((s for s in _accuracies(run) if s.split in ("val", "test")), None)
+    if accuracy is None or len(accuracy.finite) < min_points:
+        return
+    judged = _judge_accuracy(accuracy, min_points)
+    if judged.failed:
+        fallen = words.percent(1.0 - math.exp(-drop), 2)
+        carried = f", while the training loss fell by {fallen}: nothing of it carries over."
+        yield replace(
+            judged,
+            message=judged.message.rstrip(".") + carried,
+            evidence={**judged.evidence, "training_fell": 1.0 - math.exp(-drop)},
+        )
+
+
+def _at_zero(run: Run, loss: Series, enough: int) -> Iterator[Finding]:
+    """Measures that never leave 0 although the loss falls; only a note where they are few."""
+    fallen = loss.finite.value
+    if len(fallen) < 2 or not fallen[-1] < fallen[0]:
+        return
+    held = [
+        s for s in run.with_role("metric")
+        if s.role.direction == "max" and len(s.finite) >= 3 and not s.finite.value.any()
+    ]  # fmt: skip
+    if not held:
+        return
+    first, n = held[0], len(held[0].finite)
+    more = f" and {words.plural(len(held) - 1, 'more measure')}" if held[1:] else ""
+    verb = "are" if more else "is"
+    yield fail(
+        f"{first.split} {first.metric}{more} {verb} exactly 0 in all "
+        f"{words.plural(n, 'evaluation')}, while the {loss.split} loss fell from "
+        f"{words.number(float(fallen[0]))} to {words.number(float(fallen[-1]))}.",
+        first,
+        first_step=int(first.finite.step[0]),
+        last_step=int(first.finite.step[-1]),
+        evidence={"evaluations": n, "measures_at_zero": len(held)},
+        severity="warning" if n >= enough else "info",
+        confidence=0.9 if n >= enough else 0.5,
+    )
 
 
 def _too_short(series: Series, points: int, needed: int) -> Finding:
@@ -79,11 +130,18 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
         fallen = 1.0 - math.exp(-max(found.drop, found.total.value, 0.02))
         return passed(f"It learned: the loss fell by {words.percent(fallen, 2)}.", curve,
                       evidence=evidence)  # fmt: skip
+    if found.total.lower(2.33) > 0.005:
+        return inconclusive(
+            f"the loss has fallen by {words.percent(1 - math.exp(-found.total.value), 2)} only, "
+            "though steadily: too little to call it learning, too steady to call it flat",
+            curve,
+            evidence=evidence,
+        )
     if evidence["level"] == 0.0:
         return inconclusive("the loss is 0: nothing is minimised here", curve, evidence=evidence)
     classes = guessing_among(evidence["level"])
     allowed = at_chance if classes else flat
-    if found.reach > allowed or found.total.value < -allowed:
+    if not _is_flat(found, allowed):
         return inconclusive(
             f"cannot tell: no improvement so far, but at this noise one below "
             f"{words.percent(found.reach, 2)} could not be seen; more points would settle it",
@@ -106,6 +164,14 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
     return _flat(run, curve, found, evidence, classes)
 
 
+def _is_flat(found: Learning, allowed: float) -> bool:
+    """Whether hardly any improvement is possible, or none is seen and not much is possible."""
+    if found.total.value < -allowed:
+        return False
+    seen = max(abs(found.total.value), abs(found.drop))
+    return found.reach <= allowed or (seen <= 0.25 * allowed and found.reach <= 1.5 * allowed)
+
+
 def _flat(
     run: Run, curve: Series, found: Learning, evidence: dict[str, float], classes: int
 ) -> Finding:
@@ -126,9 +192,10 @@ def _flat(
         value = median(accuracy.finite.value)
         evidence["accuracy"] = value
         said += f" {accuracy.split} {accuracy.metric} is at {words.number(value)}."
-    early = first > 0.2 * last and first > len(curve)
-    if early:
-        said += f" The log begins at step {words.step(first)}: what came before is not known."
+    resumed = first > 0.2 * last and first > len(curve)
+    if resumed:
+        said = said.replace("since the first step", "since the log begins", 1)
+        said += f" It begins at step {words.step(first)}: what was learned before is not known."
     confidence = 0.98 if found.reach < 0.02 or classes else 0.9
     return fail(
         said,
@@ -136,7 +203,7 @@ def _flat(
         first_step=first,
         last_step=last,
         evidence=evidence,
-        severity="warning" if early else None,
+        severity="info" if resumed else None,
         confidence=confidence,
     )
 
@@ -168,11 +235,12 @@ def _warming_up(run: Run, curve: Series) -> bool:
     return rising and rate.value[-1] > 1.02 * rate.value[int(0.8 * len(rate))]
 
 
+def _accuracies(run: Run) -> list[Series]:
+    return [s for s in run.with_role("metric") if "acc" in s.metric.lower()]
+
+
 def _accuracy(run: Run) -> Series | None:
-    for series in run.with_role("metric"):
-        if "acc" in series.metric.lower():
-            return series
-    return None
+    return next(iter(_accuracies(run)), None)
 
 
 def _judge_accuracy(series: Series, min_points: int) -> Finding:
@@ -185,7 +253,8 @@ def _judge_accuracy(series: Series, min_points: int) -> Finding:
     near = min(PLAUSIBLE, key=lambda c: abs(1 / c - share))
     if found is not None and (found.learned or found.total.lower(2.33) > 0.05):
         return passed(f"It learned: {series.split} {series.metric} improved.", series)
-    flat = found is not None and not found.learned and found.reach < 0.1
+    flat = found is not None and not found.learned and abs(found.reach) < 0.1
+    flat = flat and found is not None and found.total.upper(2.33) > -0.01
     if not flat or abs(share * near - 1) > 0.1:
         return inconclusive(
             f"cannot tell: no loss in this log, and {series.metric} is at no chance level", series

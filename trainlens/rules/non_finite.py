@@ -13,12 +13,13 @@ from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
 
-_LEFT_OUT = ("system", "epoch", "progress")
+_LEFT_OUT = ("system", "epoch", "progress", "gpu-usage", "memory-limit")
 
 
 @rule(
     "non-finite",
     severity="error",
+    about="numbers",
     source="any value that is not finite, as in SageMaker Debugger's ExplodingTensor",
 )
 def non_finite(run: Run) -> Iterator[Finding]:

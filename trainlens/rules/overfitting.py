@@ -11,6 +11,7 @@ from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
+from trainlens.stats.counting import counting_noise, samples_behind
 from trainlens.stats.gains import gain
 from trainlens.stats.noise import median
 from trainlens.stats.rise import LEAST, Rise
@@ -20,6 +21,7 @@ from trainlens.stats.trend import as_share, relative, scale_free
 @rule(
     "overfitting",
     severity="warning",
+    about="validation",
     source="rise of the last evaluations over the best window, corrected for the winner's curse; "
     "compared with Prechelt (1998), doi:10.1007/3-540-49430-8_3",
 )
@@ -63,8 +65,25 @@ def _judge(run: Run, series: Series, z: float, least_rise: float, severe: float)
             series,
             evidence={"evaluations": len(curve), "evaluations_needed": LEAST},
         )
-    if not (found.significant and _share(curve, found.value) > least_rise):
+    large = _share(curve, found.value) > least_rise
+    if large and (at := _came_at_once(curve, level, found)) is not None:
+        return inconclusive(
+            f"{_name(series)} is {_percent(curve, found.value)} worse than at its best, but nearly "
+            f"all of that came with one evaluation, at step {words.step(at)}: this is a jump, not "
+            "overfitting",
+            series,
+            evidence=_evidence(curve, level, found),
+        )
+    if not (found.significant and large):
         return _fine(series, curve, level, found, least_rise)
+    if _within_counts(curve, found):
+        return inconclusive(
+            f"{_name(series)} is {_percent(curve, found.value)} worse than at its best, which is "
+            f"within the chance of the {words.step(samples_behind(curve.value))} samples that its "
+            "values are counts of",
+            series,
+            evidence=_evidence(curve, level, found),
+        )
     if _training_rises(run, series, curve, found):
         return inconclusive(
             f"{_name(series)} is {_percent(curve, found.value)} worse than at its best, but the "
@@ -73,6 +92,37 @@ def _judge(run: Run, series: Series, z: float, least_rise: float, severe: float)
             evidence=_evidence(curve, level, found),
         )
     return _worse(run, series, curve, level, found, severe)
+
+
+def _within_counts(curve: Series, found: Rise) -> bool:
+    """Whether a share of right answers fell by less than counting so few samples may bring."""
+    if curve.role.direction != "max":
+        return False
+    lost = _share(curve, found.value) * abs(median(curve.value[-found.window :]))
+    return lost < counting_noise(curve.value)
+
+
+def _came_at_once(curve: Series, level: Floats, found: Rise) -> int | None:
+    """Step of the evaluation that brought nearly all of a rise, None where it was gradual.
+
+    A single step must bring most of the rise and explain the curve since shortly before its best
+    four times as well as a straight line.
+    """
+    first = max(int(np.argmin(level)) - 3, 0)
+    y = level[first:]
+    if len(level) < 8 or len(y) < 5:
+        return None
+    at = 1 + int(np.diff(y).argmax())
+    if y[at] - y[at - 1] < 0.6 * found.value:
+        return None
+    step = _scatter(y[:at]) + _scatter(y[at:])
+    away = np.arange(len(y)) - (len(y) - 1) / 2
+    line = _scatter(y - away * float(away @ y / (away @ away)))
+    return int(curve.step[first + at]) if step < 0.25 * line else None
+
+
+def _scatter(y: Floats) -> float:
+    return float(np.sum((y - y.mean()) ** 2))
 
 
 def _share(curve: Series, rise: float) -> float:

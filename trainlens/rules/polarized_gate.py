@@ -20,6 +20,7 @@ _REWARD = re.compile(r"reward|return|(^|[/_])ep_|episode|entropy|actor|critic|q_
 @rule(
     "polarized-gate",
     severity="warning",
+    about="model",
     source="BiFusion seed (mean of alpha below 0.1 or above 0.9); the thresholds are priors",
 )
 def polarized_gate(

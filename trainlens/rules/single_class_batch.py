@@ -15,6 +15,7 @@ from trainlens.stats.noise import median
 @rule(
     "single-class-batch",
     severity="error",
+    about="data",
     source="quad-modal seed (a batch of one class is a broken sampler); the share is a prior",
 )
 def single_class_batch(run: Run, *, share: float = 0.5, min_points: int = 5) -> Iterator[Finding]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainlens import words
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
-from trainlens.run import Run, Series
+from trainlens.run import Ints, Run, Series
 from trainlens.stats.blocks import Floats
-from trainlens.stats.noise import median, robust_scale, second_difference_noise
+from trainlens.stats.noise import median, robust_scale
 from trainlens.stats.rolling import rolling_median
-from trainlens.stats.stretches import steady_levels, stretches
+from trainlens.stats.shift import LASTING, lasting_shift
 
 WINDOW = 101
-_LASTING = 0.06
-"""Share of the run for which a slowdown must last to be one."""
+_BURST = 5
+"""Slow batches this near to each other are one burst."""
+_FEW = 3
+_COSTLY = 0.05
+_PAUSES = 1 / 3
+"""Shares of the time above which slow batches, and regular pauses, are worth a warning."""
 
 
 @rule(
     "slow-batch",
     severity="warning",
+    about="speed",
     source="Diffold seed (over 300 s a batch), made relative to the run's own rolling median",
 )
 def slow_batch(
@@ -31,8 +37,11 @@ def slow_batch(
 
     A single batch is slow at `factor` times the median of the 101 before it and 8 robust standard
     deviations; the first batches (compilation, caches) are left out. It is worth a warning where
-    such batches cost 5 % of the time, else an information. A slowdown is lasting where the level
-    stays above `slowdown` times that of the fastest fifth of the run for 6 % of it.
+    such batches cost 5 % of the time (a third, where they come as regularly as evaluations and
+    checkpoints do; a fifth, where they are one or two), else an information.
+
+    A slowdown is lasting where the level stays above `slowdown` times the usual one for 6 % of
+    the run, by 5 standard errors. The unit does not matter; `min_points` batch times are needed.
 
     What to do: compare with the time spent waiting for data; look for checkpoints, validation and
     logging in the step, other jobs on the machine, a throttled GPU, or inputs that got longer.
@@ -57,13 +66,15 @@ def _judge(series: Series, factor: float, slowdown: float, least: int) -> Iterat
         return
     log = np.log(curve.value)
     found = [
-        f for f in (_single(series, curve, log, factor), _lasting(series, curve, slowdown)) if f
+        f
+        for f in (_single(series, curve, log, factor), _lasting(series, curve, log, slowdown))
+        if f
     ]
     yield from found
     if not found:
         usual = float(np.exp(median(log)))
         yield passed(
-            f"{series.metric} is steady at {words.with_unit(usual, series.role.unit)}.",
+            f"{series.metric} is steady at {words.with_unit(usual, series.unit)}.",
             series,
             evidence={"median": usual, "points": n},
         )
@@ -77,11 +88,11 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
     above = log - local
     # A level that has just changed is the other kind of finding: ask the points behind as well,
     # so many that a burst too short for that kind does not fill them.
-    behind = min(501, 2 * round(_LASTING * n) + 1) if n > 22 else 5
+    behind = min(501, 2 * round(LASTING * n) + 1) if n > 22 else 5
     ahead = rolling_median(log[::-1], max(behind, 5), min_periods=2)[::-1]
     slow = (above > np.log(factor)) & (above > 8 * robust_scale(above))
     slow &= log - np.where(np.isnan(ahead), local, ahead) > np.log(factor) / 2
-    slow[: max(3, min(10, n // 100))] = False
+    slow[: max(3, min(10, n // 20))] = False
     at = np.flatnonzero(slow)
     if not len(at) or len(at) > n // 10:
         return None
@@ -90,12 +101,15 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
     lost = float(np.sum(share[at] - np.exp(local[at] - unit)) / np.sum(share))
     worst = int(at[np.argmax(above[at])])
     times = float(np.exp(min(above[worst], 700.0)))
-    value = words.with_unit(float(curve.value[worst]), series.role.unit)
-    usual = words.with_unit(float(np.exp(local[worst])), series.role.unit)
+    every = _regular(curve.step, at)
+    enough = _PAUSES if every else _COSTLY if len(at) >= _FEW else 4 * _COSTLY
+    comes = f"; they come every {words.step(int(every))} steps, as evaluations do" if every else ""
+    value = words.with_unit(float(curve.value[worst]), series.unit)
+    usual = words.with_unit(float(np.exp(local[worst])), series.unit)
     return fail(
         f"{words.plural(len(at), 'slow batch', 'slow batches')} of {words.step(n)}, the slowest at "
         f"step {words.step(int(curve.step[worst]))}: {value}, {words.number(times, 2)} times the "
-        f"usual {usual}. Together they cost {words.percent(lost, 2)} of the time{_period(at)}.",
+        f"usual {usual}. Together they cost {words.percent(lost, 2)} of the time{comes}.",
         series,
         first_step=int(curve.step[at[0]]),
         last_step=int(curve.step[at[-1]]),
@@ -106,51 +120,52 @@ def _single(series: Series, curve: Series, log: Floats, factor: float) -> Findin
             "worst_step": int(curve.step[worst]),
             "share_of_time": lost,
         },
-        severity="warning" if lost >= 0.05 else "info",
+        severity="warning" if lost >= enough else "info",
         confidence=0.95,
     )
 
 
-def _period(at: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> str:
-    apart = np.diff(at)
-    if len(apart) < 3 or int(np.ptp(apart)) > 0.05 * median(apart):
-        return ""
-    every = words.step(int(median(apart)))
-    return f"; they come every {every} batches, as checkpoints or evaluations do"
+def _regular(step: Ints, at: NDArray[np.intp]) -> float:
+    """Steps from one burst of slow batches to the next, 0 where they do not come regularly."""
+    place = step.astype(np.float64)
+    starts = place[at[np.diff(at, prepend=-_BURST - 1) > _BURST]]
+    jitter = 2 * median(np.diff(place))
+    # Few evaluations, of which the first comes as long after the start as the others apart.
+    every = _period(np.diff(starts, prepend=place[0]), jitter, 1.0) if len(starts) > 1 else 0.0
+    return every or (_period(np.diff(starts), jitter, 0.75) if len(starts) > 3 else 0.0)
 
 
-def _lasting(series: Series, curve: Series, slowdown: float) -> Finding | None:
-    log = np.log(curve.value)
-    level, edge = steady_levels(log)
-    usual = float(np.quantile(level, 0.2))
-    least = max(1, round(_LASTING * len(level)))
-    first_fast = int(np.argmax(level <= usual + 1e-12))
-    spans = [
-        (a, b) for a, b in stretches(level > usual + np.log(slowdown))
-        if a > first_fast and b - a >= least
-    ]  # fmt: skip
-    if not spans:
+def _period(apart: Floats, jitter: float, share: float) -> float:
+    """Distance of which such a share of all distances are multiples, else 0."""
+    # One that was too short to be seen leaves twice the distance.
+    for every in (median(apart), median(apart) / 2):
+        away = np.abs(apart - every * np.maximum(np.round(apart / every), 1.0))
+        fits = away <= max(0.08 * every, min(jitter, 0.2 * every))
+        if float(np.mean(fits)) >= share:
+            return every
+    return 0.0
+
+
+def _lasting(series: Series, curve: Series, log: Floats, slowdown: float) -> Finding | None:
+    found = lasting_shift(log, float(np.log(slowdown)))
+    if found is None:
         return None
-    a, b = max(spans, key=lambda s: s[1] - s[0])
-    rise = median(level[a:b]) - usual
-    error = 1.25 * second_difference_noise(log) / float(np.sqrt(edge[b] - edge[a]))
-    if rise < 5 * error:
-        return None
-    height = float(np.exp(min(rise, 700.0)))
-    first, last = int(curve.step[edge[a]]), int(curve.step[edge[b] - 1])
-    fast = words.with_unit(float(np.exp(usual)), series.role.unit)
-    ended = "to the end" if b == len(level) else f"up to step {words.step(last)}"
+    height = float(np.exp(min(found.rise, 700.0)))
+    first, last = int(curve.step[found.first]), int(curve.step[found.behind - 1])
+    usual = float(np.exp(found.usual))
+    ended = "to the end" if found.lasts else f"up to step {words.step(last)}"
     return fail(
         f"{series.metric} rose to {words.number(height, 3)} times its usual "
-        f"{fast} at step {words.step(first)} and "
-        f"stayed there {ended}, {words.percent((b - a) / len(level), 2)} of the run.",
+        f"{words.with_unit(usual, series.unit)} at step {words.step(first)} and "
+        f"stayed there {ended}, {words.percent(found.share, 2)} of the run.",
         series,
         first_step=first,
         last_step=last,
         evidence={
             "ratio": height,
-            "usual": float(np.exp(usual)),
-            "share_of_run": (b - a) / len(level),
+            "usual": usual,
+            "share_of_run": found.share,
+            "standard_errors": found.score,
         },
         confidence=0.9,
     )

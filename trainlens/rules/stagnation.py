@@ -42,6 +42,8 @@ def stagnation(
     because its schedule ends has converged. A learning rate that fell below 10 % of its peak
     before the share `premature` of the run is no excuse, it is the likely cause.
 
+    An information only where the loss had come below 4 % of its start by then.
+
     What to do: look at the learning rate first (decayed too early, or too high to settle), then
     at frozen parameters, then at capacity and data; stop the run if nothing can be changed.
     """
@@ -64,6 +66,10 @@ def stagnation(
     yield _judge(run, curve, least_gain, premature)
 
 
+_SOLVED = 0.04
+"""A loss below this share of its start has next to nothing left to fall."""
+
+
 @dataclass(frozen=True)
 class _Rate:
     """The learning rate at each point of a loss, as share of its peak, and its running sum."""
@@ -81,11 +87,9 @@ class _Rate:
 def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Finding:
     known = curve_of(curve)
     x, y, start = known.place, known.level, known.learning
-    reach = start.reach if start is not None and not start.learned else None
-    if stuck_at_chance(x, y, curve.value) or (reach is not None and reach < 0.12):
+    never = start is not None and not start.learned and start.reach < 0.12
+    if never or stuck_at_chance(x, y, curve.value):
         return skip("the loss never fell by more than its noise: see never-learned", curve)
-    if reach is not None:
-        return _going_on(curve, x, y)
     rate = _rate(run, curve)
     stopped = plateau(rate.spent, y, least_gain=least_gain) if rate is not None else None
     if stopped is not None and rate is not None:
@@ -160,9 +164,18 @@ def _stopped(
         share = float(rate.share[min(at + len(curve) // 20, len(curve) - 1)])
         evidence["rate_share_at_onset"] = share
         said += _about_rate(share)
-    confidence = min(max(0.7 + 0.05 * (found.score - 1.8), 0.7), 0.98)
+    fallen = _total(x, y)
+    solved = fallen > 1 - _SOLVED and float(curve.value.min()) > 0
+    if solved:
+        said += f" It is {words.percent(fallen, 3)} below its start: there is little left to learn."
     return fail(
-        said, curve, first_step=first, last_step=last, evidence=evidence, confidence=confidence
+        said,
+        curve,
+        first_step=first,
+        last_step=last,
+        evidence=evidence | {"fallen": fallen},
+        severity="info" if solved else None,
+        confidence=min(max(0.7 + 0.05 * (found.score - 1.8), 0.7), 0.98),
     )
 
 

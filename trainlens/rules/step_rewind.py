@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainlens import words
 from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
-from trainlens.stats.noise import median
+from trainlens.stats.gains import t_quantile
+from trainlens.stats.noise import effective_size, lag1_autocorrelation, median, robust_scale
 from trainlens.stats.trend import as_share, scale_free
 
 
-@rule("step-rewind", severity="info", source="resumed and appended logs among public runs")
+@rule(
+    "step-rewind",
+    severity="info",
+    about="log",
+    source="resumed and appended logs among public runs",
+)
 def step_rewind(run: Run, *, least_change: float = 0.02, z: float = 3.0) -> Iterator[Finding]:
     """The steps go back: the run was resumed from a checkpoint, or a second run was appended.
 
     Nothing is lost: every point is kept, and the verdicts use the trajectory that led to the last
     weights. A warning where the repeated steps have other values than before, by `least_change`
-    and `z` standard errors: the resumed run is not the same run.
+    and `z` standard errors: the resumed run is not the same run. Few repeated steps must differ by
+    more (Student's t), and by more than neighbouring stretches of as many points of this curve.
 
     What to do: where two runs share a file, give each its own; where a resumed run differs, check
     that optimizer state, schedule, data order and random state come back with the checkpoint.
@@ -65,11 +73,11 @@ def _judge(series: Series, least_change: float, z: float) -> Finding:
     overlap = _overlap(series)
     differs = False
     if overlap is not None:
-        matched, same, change, error = overlap
+        matched, same, rise, change, error = overlap
         evidence |= {
             "overlap": matched, "identical": same, "median_change": change, "change_error": error,
         }  # fmt: skip
-        differs = matched >= 3 and abs(change) > max(least_change, z * error)
+        differs = matched >= 3 and abs(change) > least_change and abs(rise) > z * error
         said += _about(matched, same, change, differs)
     return fail(
         said,
@@ -99,8 +107,11 @@ def _replaced(series: Series) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     return np.asarray(series.step >= behind[series.attempt])
 
 
-def _overlap(series: Series) -> tuple[int, int, float, float] | None:
-    """Superseded points with a successor at the same step: how many, equal, change, its error."""
+def _overlap(series: Series) -> tuple[int, int, float, float, float] | None:
+    """Superseded points with a successor at the same step.
+
+    How many, how many of them equal, the scale-free change, the same as a share, its error.
+    """
     old = series.take(np.flatnonzero(_replaced(series) & np.isfinite(series.value)))
     new = series.finite
     if not len(old) or not len(new):
@@ -109,12 +120,31 @@ def _overlap(series: Series) -> tuple[int, int, float, float] | None:
     hit = np.flatnonzero(new.step[at] == old.step)
     if not len(hit):
         return None
+    n = len(hit)
     before, after = old.value[hit], new.value[at[hit]]
-    level = scale_free(np.concatenate([before, after]))
-    change = level[len(hit) :] - level[: len(hit)]
+    value = np.concatenate([before, after, new.value])
+    level = scale_free(value)
+    change = level[n : 2 * n] - level[:n]
     same = int(np.sum(before == after))
-    error = 1.25 * float(np.std(change)) / float(np.sqrt(len(hit)))
-    return len(hit), same, as_share(median(change), before), error
+    alike = effective_size(n, lag1_autocorrelation(change)) if n >= 10 else n
+    error = 1.25 * float(np.std(change)) / float(np.sqrt(alike))
+    wander, known = _wander(level[2 * n :], n)
+    if not known:
+        error *= t_quantile(3.0, max(alike - 1, 1)) / 3.0
+    rise = median(change)
+    return n, same, rise, as_share(rise, value), max(error, wander)
+
+
+def _wander(level: NDArray[np.float64], n: int) -> tuple[float, bool]:
+    """How far apart stretches of `n` points lie that are `n` points apart; if that is well known.
+
+    A steady slope, which is no wandering, does not count.
+    """
+    blocks = len(level) // n
+    if blocks < 8:
+        return 0.0, False
+    middle = np.median(level[len(level) - blocks * n :].reshape(blocks, n), axis=1)
+    return robust_scale(middle[2:] - middle[:-2]), blocks >= 20
 
 
 def _about(matched: int, same: int, change: float, differs: bool) -> str:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.base import Event, Floats
+from trainlens.detect.base import Event, Floats, Ints
+from trainlens.detect.context import warm_restart
 from trainlens.detect.jump import JumpDetector, jump_noise
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
+from trainlens.stats.counting import counting_noise
+
+_EVENT = 8  # evaluations from a jump on that are not taken for the noise of the curve
+_LOOKED_AT = 40  # of the largest jumps, for what else happened there
+_VERY_FEW = 18  # fewer evaluations do not tell their own noise well
 
 
 @rule(
     "validation-jump",
     severity="warning",
+    about="validation",
     source="step to the median of the five evaluations before, in units of second differences",
 )
 def validation_jump(
@@ -29,17 +35,25 @@ def validation_jump(
     large: float = 0.2,
     least_points: int = 8,
     metrics: int = 3,
+    most: int = 5,
 ) -> Iterator[Finding]:
     """A validation loss or metric that is suddenly much worse than before.
 
     An evaluation is compared with the median of the five before. Its worsening is measured in
     standard deviations of the step-to-step noise of the same curve; from `z` and `share` of the
     level on it is a jump, and the next three evaluations tell whether it came back. It is a
-    warning where chance can hardly reach it in so many evaluations, else info. The largest
-    worsening above `large` that is within the noise is reported as info, too, so that nobody
-    takes it for more than it is.
+    warning where chance can hardly reach it in so many evaluations (of more than 20, a lone one
+    must lie farther out than several in a row), else info; an error where a measure of quality
+    collapses to a hundredth and does not come back. A share of correct answers among few samples
+    is as noisy as counting them. Where the learning rate was restarted just before, a rise is
+    expected and info. The largest worsening above `large` that is within the noise is
+    reported as info, too, so that nobody takes it for more than it is.
 
-    Settings: `z`, `share`, `large`, `least_points`, `metrics` (looked at besides the main loss).
+    What to do: look at the evaluation itself first (the same data in the same order, moving
+    statistics, which weights were loaded), then at what changed in training at that step.
+
+    Settings: `z`, `share`, `large`, `least_points`, `metrics` (looked at besides the main loss),
+    `most` (findings of one curve; the largest are kept).
     """
     held = _validation_series(run, metrics)
     if not held:
@@ -50,7 +64,7 @@ def validation_jump(
             has = f"needs at least {least_points} evaluations, has {len(good)}"
             yield inconclusive(has, series)
         else:
-            yield from _findings(_Judgement(series, good, z, share), large)
+            yield from _findings(run, _Judgement(series, good, z, share), large, most)
 
 
 def _validation_series(run: Run, metrics: int) -> list[Series]:
@@ -61,12 +75,6 @@ def _validation_series(run: Run, metrics: int) -> list[Series]:
         if loss is not None or measured:
             return ([loss] if loss is not None else []) + measured
     return []
-
-
-@dataclass(frozen=True)
-class _Judged:
-    event: Event
-    sure: bool
 
 
 class _Judgement:
@@ -80,26 +88,67 @@ class _Judgement:
         self.y: Floats = np.log(good.value) if self.log else np.clip(good.value, -1e300, 1e300)
         # May be infinite for values near the largest float.
         self.noise = jump_noise(self.y, self.worse)
+        self.events = self._events(z, share)
+        if self.events and self.worse == -1 and (floor := counting_noise(good.value)) > self.noise:
+            self.noise = floor
+            self.events = self._events(z, share)
+
+    def _events(self, z: float, share: float) -> list[Event]:
         detector = JumpDetector(self.worse, log=self.log, noise=self.noise, z=z, share=share)
         self.base, self.z = detector.judge(self.y)
-        places = np.arange(len(good))
-        found = detector.find(good.step, good.value, places, self.y, self.base, self.z)
-        self.events = found + detector.finish()
+        places = np.arange(len(self.good))
+        found = detector.find(
+            self.good.step, self.good.value, places, self.y, self.base, self.z
+        )  # fmt: skip
+        return found + detector.finish()
 
-    @property
-    def bar(self) -> float:
-        """Standard deviations that chance hardly reaches in so many evaluations."""
+    def bar(self, event: Event | None) -> float:
+        """Standard deviations that chance hardly reaches in so many evaluations.
+
+        Few of them hardly tell how large their noise is: flat ones of white noise stay below this
+        in 99.8 % of runs (simulated). Of many, a lone one must lie farther out: noise of heavy
+        tails reaches that in one evaluation now and then, in two in a row hardly ever.
+        """
         n = len(self.y)
-        few = 8 / n if n <= 20 else 0.0
-        return min(max(4 + few + 1.2 * math.log10(n / 30), 4.0), 7.0)
+        bar = min(max(4 + 1.2 * math.log10(n / 30), 4.0), 7.0)
+        lone = event is not None and event.points == 1 and n > 20
+        return max(1.4 * bar if lone else bar, 4 + 900 / n**2 if n < 30 else 0.0)
 
     def sure(self, event: Event) -> bool:
         """Whether a jump stands out of the tail of this curve's own noise as well."""
-        if len(self.y) < 100:
-            return event.z > self.bar
-        rest = np.abs(np.delete(self.z, slice(event.first_index, event.first_index + 8)))
-        third = float(np.sort(rest)[-3]) if len(rest) >= 3 else 0.0
-        return event.z > max(self.bar, 1.2 * third)
+        bar = self.bar(event)
+        n = len(self.y)
+        if n < _VERY_FEW:
+            least = (3.6 + 440 / n**2) * max(self._scatter, self.noise)
+            if event.z * self.noise > least:
+                return True
+        if n < 100:
+            return event.z > bar
+        places, heights = self._highest
+        first = event.first_index
+        rest = heights[(places < first) | (places >= first + _EVENT)]
+        return event.z > max(bar, 1.2 * float(rest[2]) if len(rest) > 2 else 0.0)
+
+    @cached_property
+    def _scatter(self) -> float:
+        """Root mean square noise without the worst evaluation and the two behind it.
+
+        Of few evaluations it is better known than the median of their second differences.
+        """
+        worst = int(self.z.argmax())
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = np.diff(self.y[:worst], 2), np.diff(self.y[worst + 3 :], 2)
+            bend = np.concatenate(parts)
+            return float(np.sqrt(np.mean(bend**2) / 6)) if len(bend) > 2 else math.inf
+
+    @cached_property
+    def _highest(self) -> tuple[Ints, Floats]:
+        """Places and sizes of the largest standardised changes, the largest first."""
+        size = np.abs(self.z)
+        most = min(_EVENT + 3, len(size))
+        at = np.argpartition(size, len(size) - most)[len(size) - most :]
+        at = at[np.argsort(-size[at], kind="stable")]
+        return at, size[at]
 
     @cached_property
     def changes(self) -> Floats:
@@ -120,10 +169,16 @@ class _Judgement:
         return float(min(noise, 1e308))
 
 
-def _findings(judged: _Judgement, large: float) -> Iterator[Finding]:
+def _findings(run: Run, judged: _Judgement, large: float, most: int) -> Iterator[Finding]:
     if judged.events:
-        for event in judged.events:
-            yield _finding(judged, event.first_index, event, judged.sure(event))
+        events = sorted(judged.events, key=lambda e: (not judged.sure(e), -e.z))
+        events = events[: max(most, _LOOKED_AT)]
+        found = [(e, judged.sure(e), _restarted(run, judged, e)) for e in events]
+        found.sort(key=lambda f: not f[1] or f[2] > 1)  # warnings first
+        kept = sorted(found[:most], key=lambda f: f[0].first_index)
+        for event, sure, restart in kept:
+            unlisted = len(judged.events) - len(kept) if event is kept[-1][0] else 0
+            yield _finding(judged, event.first_index, event, sure, restart, unlisted)
         return
     # Not the second one: the first evaluation may be of an untrained model.
     later = judged.changes[1:]
@@ -140,7 +195,21 @@ def _findings(judged: _Judgement, large: float) -> Iterator[Finding]:
     )
 
 
-def _finding(judged: _Judgement, at: int, event: Event | None, sure: bool) -> Finding:
+def _restarted(run: Run, judged: _Judgement, event: Event) -> float:
+    """How many times the learning rate rose to begin a new cycle, up to two evaluations before."""
+    step = judged.good.step
+    since = int(step[max(event.first_index - 2, 0)])
+    return warm_restart(run, since, int(step[event.first_index]))
+
+
+def _finding(
+    judged: _Judgement,
+    at: int,
+    event: Event | None,
+    sure: bool,
+    restart: float = 1.0,
+    unlisted: int = 0,
+) -> Finding:
     series, value, step = judged.series, judged.good.value, judged.good.step
     before, after, noise = float(value[at - 1]), float(value[at]), judged.noise_at(at)
     z = min(max(float(judged.z[at]), -1e9), 1e9)
@@ -155,8 +224,15 @@ def _finding(judged: _Judgement, at: int, event: Event | None, sure: bool) -> Fi
         f"({words.signed(difference)}{change}) at step {words.step(int(step[at]))}"
         f"{_return(judged, event, back)}. The step-to-step noise of this run is "
         f"{words.with_unit(noise, unit, 3)}, so this is {words.number(max(z, 0.0), 2)} sigma above "
-        f"the evaluations before{_meaning(sure, z, judged.bar)}"
+        f"the evaluations before{_meaning(sure, z, judged.bar(event))}"
     ).replace("sigma above", "sigma above" if judged.worse == 1 else "sigma below")
+    if restart > 1:
+        message += (
+            f" The learning rate had just been restarted ({words.number(restart, 2)} times): a "
+            "rise is expected there."
+        )
+    if unlisted:
+        message += f" And {words.step(unlisted)} more."
     last = int(step[at]) if back is None else back
     return fail(
         message,
@@ -173,9 +249,19 @@ def _finding(judged: _Judgement, at: int, event: Event | None, sure: bool) -> Fi
             "noise": noise,
             "evaluations": len(value),
         },
-        severity=None if sure else "info",
+        severity=_severity(judged, at, back, sure, restart),
         confidence=min(max(z / (z + 2), 0.5), 0.99) if sure else 0.3,
     )
+
+
+def _severity(
+    judged: _Judgement, at: int, back: int | None, sure: bool, restart: float
+) -> str | None:
+    """The rule's own where chance hardly explains it; worse where the measure is gone for good."""
+    gone = judged.worse == -1 and judged.good.value[at] <= 0.01 * abs(judged.base[at])
+    if sure and gone and back is None:
+        return "error"
+    return None if sure and restart <= 1 else "info"
 
 
 def _back(judged: _Judgement, at: int) -> int | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens.stats.blocks import Floats, block_medians, condense
-from trainlens.stats.gains import Gain, gain, gains, t_quantile
+from trainlens.stats.gains import Gain, bent, gain, gains, t_quantile
 from trainlens.stats.noise import median
 
 ONSETS = tuple(np.geomspace(0.05, 0.55, 16).round(4).tolist())
@@ -98,9 +98,10 @@ class Stages:
         """Stages of a curve as given to `plateau`."""
         x, y = condense(x, y)
         tail = gain(x, y, 0.85, 1.0)
-        if tail is not None and tail.value > least_gain and tail.lower(2.33) > 0:
+        if tail is not None and tail.value > least_gain and tail.lower(3.0) > 0:
             return cls(x, y, True)
         before = gains(x, y, [(f / 2, f) for f in ONSETS])
+        before = [b and bent(x, y, f / 2, f, b) for f, b in zip(ONSETS, before, strict=True)]
         told = [
             f if b is not None and (1 - f) * b.value >= least_gain else None
             for f, b in zip(ONSETS, before, strict=True)
@@ -116,7 +117,7 @@ def plateau(
     *,
     share: float = 0.65,
     least_gain: float = 0.005,
-    z: float = 1.8,
+    z: float = 2.4,
     stages: Stages | None = None,
 ) -> Plateau | None:
     """The plateau that a curve ends on, None where there is none to be seen.
@@ -130,7 +131,7 @@ def plateau(
     share : float
         A curve goes on if it gains this share of (1 - f) times its earlier gain: a power law
         gains at least 1.0, one whose learning rate follows a cosine 0.53 to 0.67. This must be
-        refuted, and less than 0.4 of it be seen, for a plateau.
+        refuted, and less than 0.3 of it be seen, for a plateau.
     least_gain : float
         Smallest loss of gain worth a word.
     z : float
@@ -176,12 +177,19 @@ def _stopped_at(
     missing = factor * before.value - since.value
     if missing <= 0:
         return None
-    error = math.hypot(factor * before.error, since.error)
-    dof = min(since.dof, before.dof)
+    early, late = factor * before.error, since.error
+    error = math.hypot(early, late)
+    # Welch's: of two errors, neither known too well, the sum is known better.
+    parts = (early / error) ** 4 / before.dof + (late / error) ** 4 / since.dof if error else 1.0
+    dof = 1.0 / parts
     if missing < t_quantile(z, dof) * error:
         return None
-    if since.value > 0.4 * factor * before.value or (
-        since.value > least_gain and since.lower() > 0
+    expected = factor * before.value
+    if since.value > 0.3 * expected or (
+        since.value > least_gain and since.lower() > 0.1 * expected
     ):
         return None
+    rise = -since.value
+    if rise > expected or (rise > max(0.5 * expected, least_gain) and since.upper(2.33) < 0):
+        return None  # a rise, or noise too wide to tell
     return Plateau(onset, since, before, missing / max(error, 1e-12))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainlens.chunk import Chunk, Column, Notice, unknown
 
-_PLACED = re.compile(r", (?:from unfolded )?(?:bytes? \d|lines? \d)")
+_PLACED = re.compile(r", (?:from unfolded )?(?:bytes? \d|lines? \d|records? \d)")
 _NUMBERS = re.compile(r"\d+")
 
 Notices = tuple[Notice, ...]

@@ -25,6 +25,7 @@ from trainlens.readers._csv.cells import (
 )
 from trainlens.readers._csv.layout import Layout, normal
 from trainlens.readers._csv.lines import Batch
+from trainlens.readers._csv.texts import Texts
 from trainlens.readers._values import CLOCK_KEYS, EARLIEST, known_split, unix_seconds
 
 Flags = NDArray[np.bool_]
@@ -156,9 +157,15 @@ def spread(found: Numbers, n: int) -> Floats:
 
 def times_of(cells: Cells, clock: bool) -> Floats:
     """Unix seconds of n cells, NaN where there are none."""
-    moments = _moments(cells)
-    if moments is not None:
-        return moments
+    texts = cells.texts if isinstance(cells, Clean) else None
+    known = texts if isinstance(texts, Texts) else None
+    others = known.others() if known else {}
+    if others or not known:
+        dates = _moments(cells)
+        if dates is not None:
+            return dates
+    if known and isinstance(cells, Clean):
+        cells = replace(cells, texts=others)
     earliest = 0.0 if clock else EARLIEST
     found = numbers(cells)
     value = spread(found, len(cells))
@@ -169,6 +176,9 @@ def times_of(cells: Cells, clock: bool) -> Floats:
     for i, text in found.odd.items():
         moment = unix_seconds(text)
         value[i] = np.nan if moment is None else moment
+    if known:
+        dated = ~np.isnan(known.moment)
+        value[known.at[dated]] = known.moment[dated]
     return value
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.chunk import Floats
+from trainlens.readers._csv.texts import Texts
 
 Places = NDArray[np.intp]
 
@@ -41,13 +42,13 @@ class Clean:
     value : ndarray of float64, shape (n,)
     empty : ndarray of bool, shape (n,), or None
         Where there is no number; None where all cells hold one.
-    texts : dict of int to str
+    texts : mapping of int to str
         What stands in the cells that hold something else.
     """
 
     value: Floats
     empty: NDArray[np.bool_] | None
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -106,8 +107,10 @@ def take(cells: Cells, index: Places) -> Cells:
     """The cells at `index`."""
     if isinstance(cells, Clean):
         empty = None if cells.empty is None else cells.empty[index]
-        texts = {}
-        if cells.texts:
+        texts: Mapping[int, str] = {}
+        if isinstance(cells.texts, Texts):
+            texts = cells.texts.take(index)
+        elif cells.texts:
             texts = {i: cells.texts[k] for i, k in enumerate(index.tolist()) if k in cells.texts}
         return Clean(cells.value[index], empty, texts)
     return [cells[i] for i in index.tolist()]
@@ -164,8 +167,9 @@ def _all_numbers(cells: Sequence[str]) -> Floats | None:
         return None
 
 
-def _with_texts(found: Numbers, texts: dict[int, str], decimal_comma: bool) -> Numbers:
+def _with_texts(found: Numbers, texts: Mapping[int, str], decimal_comma: bool) -> Numbers:
     """The numbers of a column, and those that need a closer look."""
+    texts = texts.held if isinstance(texts, Texts) else dict(texts)
     if all(_is_odd(text, decimal_comma) for text in set(texts.values())):
         return found._replace(odd=texts)
     more = _one_by_one(texts, texts, decimal_comma)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "../_number.h"
+#include "../_date.h"
 
 typedef struct {
     int64_t *items;
@@ -22,7 +22,8 @@ typedef struct {
     uint8_t *absent;          /* [column][row]: empty or text */
     int64_t *line;            /* [row] */
     int64_t *gaps;            /* [column]: how many are absent */
-    Numbers texts;            /* column, row, start, end of each text */
+    Numbers texts;            /* column, row, start, end of each text; the bits of the Unix seconds
+                                 where it is a date, else of a NaN */
     Numbers odd;              /* line, start, end of each line that is no row beyond doubt */
 } Table;
 
@@ -63,6 +64,14 @@ static int begins(const Table *t, const uint8_t *from, const uint8_t *to) {
     return size != t->first_size || memcmp(from, t->first, size);
 }
 
+static int keep_text(Table *t, const uint8_t *data, const uint8_t *from, const uint8_t *to,
+                     size_t column, size_t row) {
+    int64_t text[5] = {(int64_t)column, (int64_t)row, from - data, to - data, 0x7ff8ll << 48};
+    double moment;
+    if (iso_seconds(from, to, &moment)) memcpy(text + 4, &moment, sizeof moment);
+    return keep(&t->texts, text, 5);
+}
+
 /* One line without its end, into row `row`. */
 static int scan_row(Table *t, const uint8_t *data, const uint8_t *p, const uint8_t *end,
                     size_t row) {
@@ -94,8 +103,7 @@ static int scan_row(Table *t, const uint8_t *data, const uint8_t *p, const uint8
         if (!is_number) {
             t->gaps[column]++;
             *value = 0;
-            int64_t text[4] = {(int64_t)column, (int64_t)row, from - data, to - data};
-            if (from < to && keep(&t->texts, text, 4)) return NO_MEMORY;
+            if (from < to && keep_text(t, data, from, to, column, row)) return NO_MEMORY;
         }
         if (p == end) break;
         p++;

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from trainlens.chunk import Ints
 from trainlens.readers._csv.cells import Cells, Clean
 from trainlens.readers._csv.layout import Layout
+from trainlens.readers._csv.texts import Texts
 
 try:
     from trainlens.readers._csv._native import scan
@@ -74,7 +74,7 @@ class Table:
         self._line = np.frombuffer(line, np.int64)[:rows]
         self._gaps: list[int] = np.frombuffer(gaps, np.int64).tolist()
         self._odd = np.frombuffer(odd, np.int64).reshape(-1, 3)
-        self._texts = _texts(data, np.frombuffer(texts, np.int64).reshape(-1, 4))
+        self._texts = _texts(data, np.frombuffer(texts, np.int64).reshape(-1, 5))
 
     @property
     def odd(self) -> int:
@@ -104,14 +104,11 @@ class Table:
         if not self._gaps[j] and not self._names[j]:
             return Clean(value, None)
         absent = self._absent[j, begin:end]
-        texts: dict[int, str] = {}
-        if j in self._texts:
-            rows, held = self._texts[j]
-            low, high = np.searchsorted(rows, [begin, end]).tolist()
-            texts = dict(zip((rows[low:high] - begin).tolist(), held[low:high], strict=True))
+        texts = self._texts[j].between(begin, end) if j in self._texts else None
         if self._names[j]:
-            return [texts.get(i, "") for i in range(end - begin)]
-        return Clean(value, absent, texts)
+            held = {} if texts is None else texts.held
+            return [held.get(i, "") for i in range(end - begin)]
+        return Clean(value, absent, {} if texts is None else texts)
 
 
 def _as_text(layout: Layout, only_text: bool) -> bytes:
@@ -122,19 +119,15 @@ def _as_text(layout: Layout, only_text: bool) -> bytes:
     return bytes(j in names for j in range(layout.width))
 
 
-def _texts(data: bytes, found: NDArray[np.int64]) -> dict[int, tuple[Any, list[str]]]:
-    """The texts of each column that has some: their rows, ascending, and what they are."""
+def _texts(data: bytes, found: NDArray[np.int64]) -> dict[int, Texts]:
+    """The texts of each column that has some."""
     if not len(found):
         return {}
-    found = found[np.argsort(found[:, 0], kind="stable")]
-    places = zip(found[:, 2].tolist(), found[:, 3].tolist(), strict=True)
-    if data.isascii():
-        text = data.decode("ascii")
-        held = [text[a:b] for a, b in places]
-    else:
-        held = [data[a:b].decode("utf-8", "replace") for a, b in places]
-    cuts = np.flatnonzero(np.diff(found[:, 0], prepend=-1)).tolist()
+    order = np.argsort(found[:, 0], kind="stable")
+    column, row, start, end, moment = (found[order, k] for k in range(5))
+    moment = moment.view(np.float64)
+    cuts = np.flatnonzero(np.diff(column, prepend=-1)).tolist()
     return {
-        int(found[a, 0]): (found[a:b, 1], held[a:b])
-        for a, b in zip(cuts, [*cuts[1:], len(found)], strict=True)
+        int(column[a]): Texts(data, row[a:b], start[a:b], end[a:b], moment[a:b])
+        for a, b in zip(cuts, [*cuts[1:], len(column)], strict=True)
     }

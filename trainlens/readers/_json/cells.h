@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
     uint32_t above, depth;
     int exact;       /* a whole number must not be rounded */
+    int keeps;       /* a list that holds something is kept as its text */
     uint32_t order;  /* when it got its first cell */
     uint32_t count, room, rows_room, odds, odd_room;
     int sparse;      /* rows without a cell here: `row` says which have one */

@@ -9,6 +9,7 @@ out is the same with and without the scanner.
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Any
 
 import numpy as np
 import orjson
@@ -16,6 +17,7 @@ import orjson
 from trainlens.readers._json.decode import quote_non_finite
 from trainlens.readers._json.duplicates import repeated
 from trainlens.readers._json.records import Records
+from trainlens.readers._json.reported import LISTS
 from trainlens.readers._json.rows import SECTIONS, Cells, Name, is_native
 from trainlens.readers._json.scanned import Scanned
 from trainlens.readers._json.settings import holds_none
@@ -30,6 +32,7 @@ except ImportError:  # no compiler was there when this was installed
     COMPILED = False
 
 _EXACT = frozenset(key.encode() for key in STEP_KEYS)
+_KEEPS = frozenset(key.encode() for key in LISTS)
 _BATCH = 2_000_000
 """Cells that the scanner gathers before they become columns."""
 
@@ -98,7 +101,7 @@ class Fast:
         rows, columns, blob = self._scanner.take()
         if not rows:
             return
-        texts: list[str] = orjson.loads(b"[" + blob[:-1] + b"]") if blob else []
+        texts: list[str | list[Any]] = orjson.loads(b"[" + blob[:-1] + b"]") if blob else []
         every = np.arange(rows, dtype=np.intp)
         cells: dict[Name, Cells] = {}
         for path, values, at, odd in columns:
@@ -112,10 +115,19 @@ class Fast:
             )
         self._records.add_cells(cells, rows)
 
+    def rest(self) -> None:
+        """Make columns, and let the scanner go: a state without it can be kept.
+
+        What it has learnt of the shapes of records the next one learns as fast.
+        """
+        self.flush()
+        self._scanner = None
+        self._judge = _Judge(False, frozenset())
+
     def _begin(self, config_keys: Set[str]) -> None:
         self.flush()
         self._judge = _Judge(self._records.native, config_keys)
-        self._scanner = Scanner(_EXACT)
+        self._scanner = Scanner(_EXACT, _KEEPS)
 
     def _feed(self, data: bytes, at: int) -> tuple[int, int, int]:
         assert self._scanner is not None

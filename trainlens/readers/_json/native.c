@@ -86,7 +86,10 @@ static Status take_value(Scanner *s, Path *path, const char **p, const char *end
     }
     if (*begin == '[') {
         *p = skip_list(begin, end, 0);
-        return !*p ? ODD : put_odd(t, path, LIST_CELL) ? FINE : FULL;
+        if (!*p) return ODD;
+        if (path->keeps && *skip_blanks(begin + 1) != ']')
+            return put_text(t, path, begin, (size_t)(*p - begin)) ? FINE : FULL;
+        return put_odd(t, path, LIST_CELL) ? FINE : FULL;
     }
     return take_word(t, path, p, end);
 }
@@ -205,17 +208,18 @@ static int begin_tree(Scanner *s) {
 }
 
 static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-    static char *words[] = {"exact", NULL};
-    PyObject *exact;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O", words, &exact)) return NULL;
-    if (!PyFrozenSet_Check(exact)) {
-        PyErr_SetString(PyExc_TypeError, "exact is a frozenset of bytes");
+    static char *words[] = {"exact", "keeps", NULL};
+    PyObject *exact, *keeps = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O", words, &exact, &keeps)) return NULL;
+    if (!PyFrozenSet_Check(exact) || (keeps && !PyFrozenSet_Check(keeps))) {
+        PyErr_SetString(PyExc_TypeError, "exact and keeps are frozensets of bytes");
         return NULL;
     }
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Scanner *s = (Scanner *)allocate(type, 0);
     if (!s) return NULL;
     s->exact = Py_NewRef(exact);
+    s->keeps = Py_XNewRef(keeps);
     s->known = PyDict_New();
     s->names = Py_BuildValue("[(Iy)]", 0u, "");
     if (!s->known || !s->names || !begin_tree(s)) {
@@ -234,6 +238,7 @@ static void destroy(PyObject *self) {
     Py_XDECREF(s->known);
     Py_XDECREF(s->names);
     Py_XDECREF(s->exact);
+    Py_XDECREF(s->keeps);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trainlens import schema
 from trainlens.chunk import Chunk
 from trainlens.readers._damage import Damage
+from trainlens.readers._events import Events
 from trainlens.readers._follow import REPLACED, TOO_LONG, Follow, no_numbers
 from trainlens.readers._json.decode import (
     AROUND,
@@ -44,6 +46,7 @@ class JsonLines:
         self._path = path
         self._file = Follow(path)
         self._damage = Damage(path.name)
+        self._events = Events(path.name)
         self._records = Records()
         self._fast = Fast(self._records)
         self._array = Rewritten()
@@ -70,20 +73,19 @@ class JsonLines:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        with self._file.reading():
-            self._read(final)
+        self._file.read(final, self._read)
         if final:
             self._settle_first(None)
             self._close()
         if self._records.assumed:
             self._file.note("assumed", self._records.assumed, key="steps")
         config, self._config = {**self._records.take_settings(), **self._config}, {}
-        notices = self._damage.take(final) + self._file.take()
+        for event in self._records.take_events():
+            self._events.add(event.text, partial("record {}".format, event.record), event.step)
+        notices = self._damage.take(final) + self._events.take(final) + self._file.take()
         return Chunk(self._records.take(), config, notices)
 
     def _read(self, final: bool) -> None:
-        if not self._file.grown(final):
-            return
         self._check_identity()
         if self._by_lines is None:
             self._by_lines = _is_by_lines(self._file.tail.peek(HEAD), final)
@@ -118,7 +120,7 @@ class JsonLines:
                 self._too_long(piece)
             else:
                 self._take_torn(piece)
-        self._fast.flush()
+        self._fast.rest()
 
     def _take_lines(self, data: bytes, start: int) -> None:
         at = 0

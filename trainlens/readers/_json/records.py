@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.chunk import Column, Floats, Ints
+from trainlens.chunk import Column
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._json.axes import Axes, Fields, StepCounter
 from trainlens.readers._json.epoch_steps import EpochSteps
 from trainlens.readers._json.evaluations import Evaluations
+from trainlens.readers._json.reported import Reports, is_told
 from trainlens.readers._json.rows import Cells, Name, Numbers, is_percent, transpose
 from trainlens.readers._json.settings import take_media, take_settings
 from trainlens.readers._json.shapes import reshaped
 from trainlens.roles import parse_name
 
 Object = dict[str, Any]
-_QUIET = frozenset({Name("", "anomalies"), Name("", "schema")})
+_QUIET = frozenset({Name("", "schema")})
 """Parts of native records that are no metrics and worth no word."""
+
+
+class Event(NamedTuple):
+    """An error that a record tells: number of the record from 1, step, text."""
+
+    record: int
+    step: int
+    text: str
 
 
 class Records:
@@ -47,8 +56,9 @@ class Records:
         self._count = 0
         self._sections: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
-        self._numeric: set[Key] = set()
-        self._flags: dict[Key, list[tuple[Ints, Floats, Floats | None, Floats | None]]] = {}
+        self._flags: dict[Name, bool] = {}
+        self._reports = Reports()
+        self._events: list[Event] = []
 
     @property
     def count(self) -> int:
@@ -63,11 +73,16 @@ class Records:
     @property
     def skipped(self) -> dict[str, str]:
         """Names that hold no numbers, and what they hold."""
-        return {**self._skipped, **{key.name: "true or false" for key in self._flags}}
+        return self._skipped
 
     def take(self) -> tuple[Column, ...]:
         """Columns of the records since the last call."""
         return self._columns.take()
+
+    def take_events(self) -> list[Event]:
+        """Errors that the records told since the last call."""
+        events, self._events = self._events, []
+        return events
 
     def take_settings(self) -> dict[str, Any]:
         """Configuration that stood in the records since the last call."""
@@ -94,6 +109,7 @@ class Records:
 
     def add_cells(self, cells: dict[Name, Cells], n: int) -> None:
         """Take the cells of the next n records, which hold no configurations; changes `cells`."""
+        said, before = self._reports.take(cells), self.count
         fields = Fields(cells, n)
         by_epoch = self._evaluations.find(fields)
         epoch = fields.epoch()
@@ -109,9 +125,9 @@ class Records:
         if by_epoch is not None:
             step, epoch, found = self._evaluations(step, epoch, by_epoch)
             labels, code = _label(labels, code, found, "val")
-        self._put_all(
-            cells, Axes(self._steps(step, known, epoch), fields.wall_time(), epoch), labels, code
-        )
+        step = self._steps(step, known, epoch)
+        self._events += [Event(before + i + 1, int(step[i]), text) for i, text in said]
+        self._put_all(cells, Axes(step, fields.wall_time(), epoch), labels, code)
 
     def _set_aside(self, cells: dict[Name, Cells], rows: Sequence[Object]) -> None:
         for key, value in take_settings(cells, rows).items():
@@ -144,12 +160,14 @@ class Records:
         if name not in self._units and len(found.at):
             # The first number decides, so that all of them stay one column.
             self._units[name] = "%" if is_percent(cells, int(found.at[0])) else ""
-        if found.other and name not in _QUIET:
+            self._flags[name] = found.boolean is not None and bool(found.boolean[0])
+        if found.other and name not in _QUIET and not is_told(name, found.other):
             self._skipped.setdefault(_printable(name.name), found.other)
         return found
 
     def _key(self, name: Name, split: str | None) -> Key:
         kind = "loss" if name.section == "losses" else ""
+        kind = "flag" if self._flags.get(name) else kind
         if split is not None and not self.native and parse_name(name.name)[1]:
             split = None  # the name itself says one
         return Key(self._name(name), split, kind, self._units.get(name, ""))
@@ -164,16 +182,7 @@ class Records:
         if not len(found.at):
             return
         step, wall_time, epoch = axes[found.at]
-        points = (step, found.value, wall_time, epoch)
-        flags = found.boolean is not None and bool(found.boolean.all())
-        if flags and key not in self._numeric:
-            # True and false count once their name has shown a number.
-            self._flags.setdefault(key, []).append(points)
-            return
-        self._numeric.add(key)
-        for earlier in self._flags.pop(key, ()):
-            self._columns.add(key, *earlier)
-        self._columns.add(key, *points)
+        self._columns.add(key, step, found.value, wall_time, epoch)
 
 
 def _label(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +94,32 @@ class Cells:
             return np.array(self.in_order()[1], np.float64)
         except OverflowError:
             return None  # a whole number beyond the largest float
+
+    def lists(
+        self, wanted: Callable[[list[Any]], bool]
+    ) -> tuple[list[tuple[int, list[Any]]], Cells | None]:
+        """The wanted lists that hold something, by the numbers of their records, and the rest.
+
+        Parameters
+        ----------
+        wanted : callable
+            Asked of each list; empty ones are wanted always, and left out.
+        """
+        if list not in self.types:
+            return [], self
+        at, values = self.in_order()
+        found = [isinstance(v, list) and (not v or wanted(v)) for v in values]
+        taken = np.array(found, bool)
+        pairs = [(int(i), v) for i, v, f in zip(at, values, found, strict=True) if f and v]
+        return pairs, None if taken.all() else self.only(~taken)
+
+    def said(self, tells: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
+        """Numbers of the records, ascending, and the texts that tell something."""
+        if str not in self.types:
+            return
+        for i, value in zip(*self.in_order(), strict=True):
+            if isinstance(value, str) and tells(value):
+                yield int(i), value
 
     def numbers(self) -> Numbers:
         """Numbers among the cells: null is no number, nor is NaN made from it."""

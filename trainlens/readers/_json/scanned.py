@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ class Scanned(Cells):
         0 where a cell is no number.
     odd, code : ndarray of uint32, shape (m,)
         Places of the cells that are no numbers, ascending, and what they are.
-    texts : sequence of str
-        The texts of the batch.
+    texts : sequence of str or list
+        The texts of the batch, and the lists that are kept (`reported.LISTS`).
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Scanned(Cells):
         value: Floats,
         odd: Codes = _NONE,
         code: Codes = _NONE,
-        texts: Sequence[str] = (),
+        texts: Sequence[str | list[Any]] = (),
     ) -> None:
         super().__init__()
         self._index, self._value = index, value
@@ -72,6 +72,33 @@ class Scanned(Cells):
         for place, code in zip(self._odd.tolist(), self._code.tolist(), strict=True):
             values[place] = _WORDS[code] if code < _TEXT else self._texts[code - _TEXT]
         return self._index, values
+
+    def lists(
+        self, wanted: Callable[[list[Any]], bool]
+    ) -> tuple[list[tuple[int, list[Any]]], Cells | None]:
+        """As of all cells; of a name whose lists are kept."""
+        texts = {code: self._texts[code - _TEXT] for code in self._codes()}
+        held = {code: v for code, v in texts.items() if isinstance(v, list) and wanted(v)}
+        full = np.isin(self._code, list(held)) if held else np.zeros(len(self._code), bool)
+        keep = np.ones(len(self._index), bool)
+        keep[self._odd[full | (self._code == _LIST)]] = False
+        pairs = [
+            (int(self._index[self._odd[place]]), held[int(self._code[place])])
+            for place in np.flatnonzero(full).tolist()
+        ]
+        return pairs, self if keep.all() else self.only(keep) if keep.any() else None
+
+    def _codes(self) -> list[int]:
+        """The different texts, and lists that are kept."""
+        codes: list[int] = np.unique(self._code[self._code >= _TEXT]).tolist()
+        return codes
+
+    def said(self, tells: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
+        """Numbers of the records, ascending, and the texts that tell something."""
+        held = {code: self._texts[code - _TEXT] for code in self._codes()}
+        told = {code: text for code, text in held.items() if isinstance(text, str) and tells(text)}
+        for place in np.flatnonzero(np.isin(self._code, list(told))).tolist() if told else ():
+            yield int(self._index[self._odd[place]]), told[int(self._code[place])]
 
     def only(self, keep: NDArray[np.bool_]) -> Cells:
         """The values, in order, for which `keep` holds."""
@@ -109,4 +136,7 @@ class Scanned(Cells):
         others = np.flatnonzero(~good & (code >= _LIST))
         if not len(others):
             return (value, good), ""
-        return (value, good), "list" if code[others[0]] == _LIST else "text"
+        return (value, good), "text" if self._is_text(code[others[0]]) else "list"
+
+    def _is_text(self, code: int) -> bool:
+        return code >= _TEXT and isinstance(self._texts[code - _TEXT], str)

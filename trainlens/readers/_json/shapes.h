@@ -37,6 +37,7 @@ typedef struct {
     PyObject *known; /* (path above, key) -> path */
     PyObject *names; /* the keys of `known`, in order */
     PyObject *exact; /* keys of records, in lower case, whose whole numbers must be exact */
+    PyObject *keeps; /* last parts of keys, in lower case, whose lists are kept; NULL for none */
     int busy;
 } Scanner;
 
@@ -48,19 +49,27 @@ static PyObject *lowered(const char *key, size_t size) {
     return copy;
 }
 
-static int is_exact(const Scanner *s, const char *key, size_t size) {
+/* Whether a set has a key; -1 with an exception. */
+static int is_one_of(PyObject *set, const char *key, size_t size) {
     PyObject *name = lowered(key, size);
-    int found = name ? PySet_Contains(s->exact, name) : -1;
+    int found = name ? PySet_Contains(set, name) : -1;
     Py_XDECREF(name);
     return found;
+}
+
+/* Whether the lists of a key are kept: by what stands behind its last slash. */
+static int is_kept(const Scanner *s, const char *key, size_t size) {
+    size_t begin = size;
+    while (begin > 0 && key[begin - 1] != '/') begin--;
+    return s->keeps ? is_one_of(s->keeps, key + begin, size - begin) : 0;
 }
 
 /* Makes a path; with Python's lock. */
 static Status new_path(Scanner *s, PyObject *name, const char *key, size_t size, uint32_t above) {
     Table *t = &s->table;
-    int exact = above ? 0 : is_exact(s, key, size);
+    int exact = above ? 0 : is_one_of(s->exact, key, size), keeps = is_kept(s, key, size);
     PyObject *number = PyLong_FromUnsignedLong(t->count);
-    int failed = exact < 0 || !number || PyDict_SetItem(s->known, name, number) ||
+    int failed = exact < 0 || keeps < 0 || !number || PyDict_SetItem(s->known, name, number) ||
                  PyList_Append(s->names, name);
     Py_XDECREF(number);
     if (failed) return FAILED;
@@ -71,6 +80,7 @@ static Status new_path(Scanner *s, PyObject *name, const char *key, size_t size,
     path->above = above;
     path->depth = t->paths[above].depth + 1;
     path->exact = exact;
+    path->keeps = keeps;
     return FINE;
 }
 

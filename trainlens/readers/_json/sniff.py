@@ -24,7 +24,9 @@ _LOOK_AT = 200
 _DEEPEST = 8
 _LONE = ("metrics", "scalars", "log", "history")
 _TELLING = frozenset({"loss", "metric", "learning-rate", "gradient-norm"})
-_MACHINE = frozenset({"system", "gpu-memory", "throughput", "batch-time"})
+_MACHINE = frozenset(
+    {"system", "gpu-memory", "gpu-usage", "memory-limit", "throughput", "batch-time"}
+)
 _SAMPLE = frozenset(
     {"id", "idx", "index", "uid", "uuid", "number", "trial", "name", "model", "file", "filename"}
     | {"image", "path", "text", "prompt", "question", "input", "label", "target", "params"}

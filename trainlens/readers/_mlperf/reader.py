@@ -47,8 +47,7 @@ class MLPerfLog:
         NotFound, Unreadable
             If the file cannot be opened.
         """
-        with self._file.reading():
-            self._read(final)
+        self._file.read(final, self._read, self._events.places.restart)
         for what in sorted(self._events.places.assumed):
             self._file.note("assumed", what)
         if final and not self._closed:
@@ -61,10 +60,6 @@ class MLPerfLog:
         return Chunk(self._events.columns.take(), new, notices)
 
     def _read(self, final: bool) -> None:
-        if not self._file.grown(final):
-            return
-        if self._file.begins_anew():
-            self._events.places.restart()
         for piece in self._file.tail.lines(final):
             if piece.oversize:
                 self._damage.add("corrupt", TOO_LONG, piece.start, piece.end, 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ import numpy as np
 
 from trainlens.chunk import Floats
 from trainlens.readers._damage import Damage
+from trainlens.readers._events import Events
 from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._text.block import Block
+from trainlens.readers._text.faults import OVERFLOW, Faults, LineNumbers
+from trainlens.readers._text.known import Silent
 from trainlens.readers._text.layout import Layout, Layouts
 from trainlens.readers._text.line import GAP, LONGEST, Line, Pair
 from trainlens.readers._text.many import (
@@ -24,7 +29,6 @@ from trainlens.readers._text.many import (
     rising,
     tells_training,
 )
-from trainlens.readers._text.parse import parse
 from trainlens.readers._text.place import Place
 from trainlens.readers._text.points import Points
 from trainlens.readers._text.program import COMPILED, Found, find_lines
@@ -36,7 +40,7 @@ from trainlens.roles import parse_name
 
 _OPEN = re.compile(r"[\w.,%µ+-]\s*$")
 _CONFLICT = re.compile(r"(?:<{7} |>{7} |\|{7} )\S|={7}$")
-_BLANK = re.compile(r"(?:[ \t]{0,4000}[\r\n]){1,100000}")
+_BLANK = re.compile(rb"(?:[ \t]{0,4000}[\r\n]){1,100000}")
 _QUOTE = re.compile(
     r".{0,80}\bbest (?:iteration|epoch|step|score)(?: is)?\s?:\s{0,9}", re.IGNORECASE
 )
@@ -54,9 +58,10 @@ class Follower:
     ----------
     path : Path
     damage : Damage
+    events : Events
     """
 
-    def __init__(self, path: Path, damage: Damage) -> None:
+    def __init__(self, path: Path, damage: Damage, events: Events) -> None:
         self.counter = StepCounter()
         self.points = Points(self.counter)
         self.ranks = Ranks()
@@ -66,10 +71,16 @@ class Follower:
         self._quotes = False
         self._seen_beside: dict[str, str] = {}
         self._damage = damage
+        self._events = events
+        self._faults = Faults()
+        self._numbers = LineNumbers(path)
+        self._trace = (0, 0)
+        self._last: tuple[int | None, float | None] = (None, None)
         self._name, self._split = column_name(path)
         self._columns: bool | None = None
         self._tables = Tables()
         self._layouts = Layouts()
+        self._silent = Silent()
         self._bar: Line | None = None
         self._shown: dict[str, tuple[Any, ...]] = {}
 
@@ -80,14 +91,14 @@ class Follower:
 
     def read(self, block: Block) -> None:
         """Take complete lines."""
-        text, at = block.text, 0
-        while at < len(text):
-            if text[at] not in "\r\n" and self._quotes:
+        data, at = block.data, 0
+        while at < len(data):
+            if data[at] not in b"\r\n" and self._quotes:
                 # The line below "Best iteration:" repeats a record.
                 self._quotes = False
                 at = block.stop(at) + 1
                 continue
-            if text[at] in "\r\n \t" and (blank := _BLANK.match(text, at)):
+            if data[at] in b"\r\n \t" and (blank := _BLANK.match(data, at)):
                 at = blank.end()
                 continue
             after = self._fast(block, at)
@@ -95,16 +106,18 @@ class Follower:
                 at = after
                 continue
             stop = block.stop(at)
-            if stop > at and not (line := text[at:stop]).isspace():
+            if stop > at and not (line := block.text(at, stop)).isspace():
                 self._slow(line, block, at)
             at = stop + 1
 
     def read_torn(self, block: Block) -> None:
         """Take a last line that has no end and will get none."""
         begin, end = block.where(0)
-        text = block.text.rstrip("\r\n")
+        text = block.data.decode().rstrip("\r\n")
         # Backspaces divide states of a bar within a line.
         *states, last = text.split("\r")
+        if fault := self._faults.read(last[:LONGEST]):
+            self._fault(fault, begin, end)
         for state in states:
             if state.strip() and (line := self._understand(state)) and not line.clash:
                 self._take(line, state)
@@ -122,6 +135,8 @@ class Follower:
     def finish(self) -> None:
         """Give what waits for more: the last state of a bar, a table without its end."""
         self._flush_bar()
+        if fault := self._faults.finish():
+            self._fault(fault, *self._trace)
         if self._tables.open and (line := self._tables.rest()):
             self._place_line(line)
 
@@ -140,17 +155,19 @@ class Follower:
 
     def _fast(self, block: Block, at: int) -> int:
         """Read lines of known layouts from `at` on; where they end."""
-        text = block.text
+        first = ""
         for i, layout in enumerate(self._layouts.known):
             if layout.program and COMPILED:
-                byte, groups = block.byte(at), len(layout.roles)
-                lines = find_lines(text, layout.program, byte, at, groups)
-                if len(lines.start) > _FEW:
+                lines = find_lines(block.data, layout.program, at, len(layout.roles))
+                if n := len(lines.start):
                     self._layouts.prefer(i)
-                    self._found(layout, lines, text)
-                    block.reached(lines.end, lines.byte)
+                    if n > _FEW:
+                        self._found(layout, lines)
+                    else:
+                        self._each(layout, [layout.of_text(lines.line(k)) for k in range(n)])
                     return lines.end
-            found = layout.match(text, at)
+            first = first or block.text(at, block.stop(at) + 1)
+            found = layout.match(first, 0)
             if found is None:
                 continue
             if i:
@@ -158,8 +175,9 @@ class Follower:
             rows, begin = [], at
             while found is not None:
                 rows.append(found.groups())
-                at = found.end()
-                found = None if COMPILED and len(rows) >= _SOME else layout.match(text, at)
+                at = block.stop(at) + 1
+                done = at >= len(block.data) or (COMPILED and len(rows) >= _SOME)
+                found = None if done else layout.match(block.text(at, block.stop(at) + 1), 0)
             texts = list(zip(*rows, strict=True))
             try:
                 values = layout.values(texts)
@@ -178,12 +196,13 @@ class Follower:
         values: list[Floats],
     ) -> None:
         """Take lines by the groups of each."""
-        if layout.bar:
-            for groups in rows:
-                self._take_bar(layout.line(groups))
-            return
-        self._flush_bar()
-        if len(rows) > _FEW and self._batches(layout) and self._agree(layout, texts):
+        if (
+            not layout.bar
+            and len(rows) > _FEW
+            and self._batches(layout)
+            and self._agree(layout, texts)
+        ):
+            self._flush_bar()
             # The first line may end the settings, the last one tells the plan as it is by now.
             self._place_line(layout.line(rows[0]))
             if self._batches(layout):
@@ -191,47 +210,49 @@ class Follower:
                 rows = rows[-1:]
             else:
                 rows = rows[1:]
-        for groups in rows:
-            self._place_line(layout.line(groups))
+        self._each(layout, map(layout.line, rows))
 
-    def _found(self, layout: Layout, lines: Found, text: str) -> None:
+    def _each(self, layout: Layout, lines: Iterable[Line]) -> None:
+        """Take lines of a layout one by one."""
+        if layout.bar:
+            for line in lines:
+                self._take_bar(line)
+            return
+        self._flush_bar()
+        for line in lines:
+            self._place_line(line)
+
+    def _found(self, layout: Layout, lines: Found) -> None:
         """Take lines that the compiled matcher found."""
-
-        def groups(i: int) -> Groups:
-            found = layout.match(text, int(lines.start[i]))
-            assert found is not None
-            return found.groups()
-
         n = len(lines.start)
         if layout.bar:
-            self._bars(layout, lines, groups)
+            self._bars(layout, lines)
             return
         self._flush_bar()
         rest = range(n)
         if self._batches(layout) and agree(layout, lines):
-            self._place_line(layout.line(groups(0)))
+            self._place_line(layout.of_text(lines.line(0)))
             rest = range(1, n)
             if self._batches(layout):
-                self._batch(layout, of_found(layout, lines, np.arange(1, n - 1), groups))
+                self._batch(layout, of_found(layout, lines, np.arange(1, n - 1)))
                 rest = range(n - 1, n)
         for i in rest:
-            self._place_line(layout.line(groups(i)))
+            self._place_line(layout.of_text(lines.line(i)))
 
-    def _bars(self, layout: Layout, lines: Found, groups: Callable[[int], Groups]) -> None:
+    def _bars(self, layout: Layout, lines: Found) -> None:
         """Take states of one bar."""
         place = self.ranks.place("")
         plain = not layout.rank and tells_training(layout) and agree(layout, lines)
         for states in rising(layout, lines):
-            at = states.tolist()
-            if not plain or len(at) <= _FEW:
-                for i in at:
-                    self._take_bar(layout.line(groups(i)))
+            if not plain or len(states) <= _FEW:
+                for i in states.tolist():
+                    self._take_bar(layout.of_text(lines.line(i)))
                 continue
-            self._take_bar(layout.line(groups(at[0])))
+            self._take_bar(layout.of_text(lines.line(int(states[0]))))
             self._flush_bar()
             if place.counts(layout.bar):
-                self._batch(layout, of_found(layout, lines, states[1:-1], groups))
-            self._take_bar(layout.line(groups(at[-1])))
+                self._batch(layout, of_found(layout, lines, states[1:-1]))
+            self._take_bar(layout.of_text(lines.line(int(states[-1]))))
 
     def _batches(self, layout: Layout) -> bool:
         """Whether many lines of a layout can be placed at once, as things are."""
@@ -253,9 +274,32 @@ class Follower:
             return
         bar = bool(layout.bar)
         step, epoch = place.many(many.step, many.epoch, many.steps, layout.split, bar)
+        self._last = (int(step[-1]), None if np.isnan(epoch[-1]) else float(epoch[-1]))
         self.points.add_many(layout, many, step, epoch)
 
+    def _fault(self, fault: str, begin: int, end: int) -> None:
+        """Note a fault that the line of some bytes of the file tells."""
+        step, epoch = self._standing()
+        self._events.add(fault, lambda: self._numbers.place(begin, end), step)
+        if self._faults.overflow and step is not None:
+            pair = Pair(OVERFLOW, 1.0)
+            self.points.add(Line(step=step, epoch=epoch, pairs=[pair]))
+
+    def _standing(self) -> tuple[int | None, float | None]:
+        """Step and epoch of what was read last, a bar that waits for its next state included."""
+        if self._bar is None:
+            return self._last
+        line = replace(self._bar, pairs=list(self._bar.pairs))
+        deepcopy(self.ranks.place(line.rank)).complete(line)
+        return self._last if line.step is None else (line.step, line.epoch)
+
     def _slow(self, text: str, block: Block, at: int) -> None:
+        if fault := self._faults.read(text[:LONGEST]):
+            self._fault(fault, *block.where(at))
+        elif self._faults.open:
+            self._trace = block.where(at)
+        if self._faults.used:
+            return
         if _CONFLICT.match(text) and (text[0] != "=" or self.conflicts):
             self.conflicts += 1
             return
@@ -281,7 +325,7 @@ class Follower:
             return two_columns(text, self._name, self._split)
         taken, line = self._tables.feed(text)
         if line is None and not taken:
-            line = parse(text)
+            line = self._silent.parse(text)
         if line is None and not taken and not self.settings.closed:
             self.settings.feed(text[:LONGEST])
         return line
@@ -332,6 +376,8 @@ class Follower:
         self.ranks.keep(line)
         if line.pairs:
             self.points.add(line)
+        if line.step is not None:
+            self._last = (line.step, line.epoch)
         return True
 
     def _plan(self, place: Place, line: Line) -> None:

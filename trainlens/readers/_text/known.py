@@ -20,6 +20,7 @@ _COUNTS = re.compile(r"step|iter|update|up\.", re.IGNORECASE)
 """Behind such a word 3.0 is a step, but 3.5 is none."""
 
 _MOST = 4096
+_LONGEST_SHAPE = 500
 
 
 class Known:
@@ -43,6 +44,31 @@ class Known:
         same = inner.fixed and (line is None or (line.fixed and not line.placed))
         if same and len(self._said) < _MOST and not _COUNTS.search(text):
             self._said[shape] = line
+        return line
+
+
+class Silent:
+    """Remembers the shapes of lines that say nothing."""
+
+    def __init__(self) -> None:
+        self._shapes: set[str] = set()
+
+    def parse(self, text: str) -> Line | None:
+        """As the function `parse`.
+
+        Parameters
+        ----------
+        text : str
+        """
+        if len(text) > _LONGEST_SHAPE:
+            return parse(text)
+        shape = _shape(text)
+        if shape in self._shapes:
+            return None
+        inner = Line()
+        line = parse(text, inner)
+        if line is None and inner.fixed and len(self._shapes) < _MOST and not _COUNTS.search(text):
+            self._shapes.add(shape)
         return line
 
 

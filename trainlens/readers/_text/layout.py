@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields
 
 import numpy as np
 
 from trainlens.chunk import Floats
-from trainlens.readers._text.line import LONGEST, Line, Mark
+from trainlens.readers._text.line import LONGEST, Line, Mark, Pair
 from trainlens.readers._text.program import between, end_of_line, group, squeeze
 from trainlens.readers._values import unix_seconds
 
@@ -59,7 +59,7 @@ class Layout:
 
     def __init__(self, line: Line, text: str) -> None:
         # A copy: the line itself is given its place in the run after this.
-        self._line = replace(line)
+        self._said = {f.name: getattr(line, f.name) for f in fields(line)}
         self.split = line.split
         self.rank = line.rank
         self.bar = line.bar
@@ -99,12 +99,20 @@ class Layout:
         placed = "step" in self.roles or "epoch" in self.roles
         return placed and not self.bar and self.split in (None, "train") and not self.rank
 
+    def of_text(self, text: str) -> Line:
+        """The line that a text with its end stands for, which is known to match."""
+        found = self.match(text, 0)
+        assert found is not None
+        return self.line(found.groups())
+
     def line(self, groups: tuple[str, ...]) -> Line:
         """The line that the groups of a match stand for."""
-        line = replace(self._line, pairs=list(self.pairs), marks=[], wall_time=None)
+        line = Line(**self._said)
+        line.pairs, line.marks, line.wall_time = list(self.pairs), [], None
         for role, pair, text in zip(self.roles, self.pair_of, groups, strict=True):
             if pair >= 0:
-                line.pairs[pair] = self.pairs[pair]._replace(value=real(text), text=text)
+                name, _, _, unit, split = self.pairs[pair]
+                line.pairs[pair] = Pair(name, real(text), text, unit, split)
             elif role == "wall_time":
                 line.wall_time = unix_seconds(text)
             else:

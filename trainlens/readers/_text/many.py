@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ RECENT = 8
 """Lines of which the texts are kept: they tell how the numbers are printed."""
 
 Groups = tuple[str, ...]
+Match = Callable[[str, int], re.Match[str] | None]
 
 
 class Many(NamedTuple):
@@ -31,8 +35,8 @@ class Many(NamedTuple):
     wall_time : ndarray of float64, shape (n,), or None
     values : list of ndarray of float64, shape (n,)
         The numbers of each pair, in the order of the groups.
-    recent : list of tuple of str
-        The groups of the last lines.
+    recent : list of callable
+        Each gives the groups of one of the last lines, seldom asked for.
     """
 
     step: Ints | None
@@ -40,7 +44,7 @@ class Many(NamedTuple):
     steps: int | None
     wall_time: Floats | None
     values: list[Floats]
-    recent: list[Groups]
+    recent: list[Callable[[], Groups]]
 
 
 def of_texts(layout: Layout, texts: list[Groups], values: list[Floats]) -> Many:
@@ -54,16 +58,18 @@ def of_texts(layout: Layout, texts: list[Groups], values: list[Floats]) -> Many:
         None if steps is None else int(held[steps][0]),
         None if wall is None else moments(held[wall]),
         [v[1:-1] for v in values],
-        list(zip(*recent, strict=True)),
+        [partial(tuple, groups) for groups in zip(*recent, strict=True)],
     )
 
 
-def of_found(layout: Layout, found: Found, at: Ints, groups: Callable[[int], Groups]) -> Many:
-    """The lines `at` among those that were found; `groups` gives the texts of one of them."""
+def of_found(layout: Layout, found: Found, at: Ints) -> Many:
+    """The lines `at`, ascending, among those that were found."""
+    begin, end = int(at[0]), int(at[-1]) + 1
+    value = found.value[:, begin:end] if end - begin == len(at) else found.value[:, at]
 
     def column(role: str) -> Floats | None:
         number = layout.at(role)
-        return None if number is None else found.value[at, number]
+        return None if number is None else value[number]
 
     step, steps = column("step"), column("steps")
     pairs = [i for i, pair in enumerate(layout.pair_of) if pair >= 0]
@@ -72,14 +78,22 @@ def of_found(layout: Layout, found: Found, at: Ints, groups: Callable[[int], Gro
         column("epoch"),
         None if steps is None else int(steps[0]),
         column("wall_time"),
-        [found.value[at, i] for i in pairs],
-        [groups(i) for i in at[-RECENT:].tolist()],
+        [value[i] for i in pairs],
+        # The text of a line, not the block that holds it.
+        [partial(groups_of, layout.match, found.line(i)) for i in at[-RECENT:].tolist()],
     )
+
+
+def groups_of(match: Match, text: str) -> Groups:
+    """The texts of the groups of a line that is known to match."""
+    found = match(text, 0)
+    assert found is not None
+    return found.groups()
 
 
 def agree(layout: Layout, found: Found) -> bool:
     """Whether all lines count to the same totals."""
-    totals = [found.value[:, i] for i in map(layout.at, ("steps", "epochs")) if i is not None]
+    totals = [found.value[i] for i in map(layout.at, ("steps", "epochs")) if i is not None]
     return all(bool((total == total[0]).all()) for total in totals)
 
 
@@ -91,13 +105,15 @@ def rising(layout: Layout, found: Found) -> list[Ints]:
     step, epoch = layout.at("step"), layout.at("epoch")
     if step is None:
         return [np.array([i], np.int64) for i in range(len(found.start))]
-    count = found.value[:, step]
-    turn = np.diff(count) < 0
+    count = found.value[step]
+    turn = count[1:] < count[:-1]
     if epoch is not None:
-        turn |= np.diff(found.value[:, epoch]) != 0
-    last = np.append((np.diff(count) != 0) | turn, True)
-    begins = np.cumsum(np.insert(turn, 0, False))[last]
-    return np.split(np.flatnonzero(last), np.flatnonzero(np.diff(begins)) + 1)
+        turn |= found.value[epoch, 1:] != found.value[epoch, :-1]
+    last = np.ones(len(count), bool)
+    last[:-1] = (count[1:] != count[:-1]) | turn
+    kept = np.flatnonzero(last)
+    cuts = np.searchsorted(kept, np.flatnonzero(turn), "right").tolist()
+    return [kept[a:b] for a, b in pairwise([0, *cuts, len(kept)])]
 
 
 def tells_training(layout: Layout) -> bool:

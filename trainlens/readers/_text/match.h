@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "../_number.h"
+#include "../_date.h"
 
 enum { LITERAL = 1, BLANKS, DIGITS, NUMBER, BAR, END, WHOLE, EPOCH, REAL, LIKE_REAL, DATE };
 
@@ -62,55 +62,51 @@ static const uint8_t *epoch(const uint8_t *p, const uint8_t *end, double *out) {
     return scan_number(begin, p, out) == p ? p : NULL;
 }
 
+/* Bytes of which a number may consist: it is none where one of them follows it. */
+static inline int goes_on(uint8_t c) {
+    return is_digit(c) || c == '.' || (c | 0x20) == 'e' || c == '+' || c == '-';
+}
+
 /* What may be a number; `strict` follows the pattern that a layout uses once it was wrong. */
-static const uint8_t *real(const uint8_t *p, const uint8_t *end, int strict, double *out) {
+static inline const uint8_t *real(const uint8_t *p, const uint8_t *end, int strict, double *out) {
     const uint8_t *begin = p, *after;
     if (p < end && (*p == '+' || *p == '-')) p++;
     if (p == end) return NULL;
-    if (!is_digit(*p) && *p != '.') {
-        after = end - p < 3 ? NULL : p + 3;
-        if (!after || (memcmp(p, "nan", 3) && memcmp(p, "NaN", 3) && memcmp(p, "inf", 3))) return NULL;
-    } else {
-        const uint8_t *first = p;
-        for (after = p; after < end && (is_digit(*after) || *after == '.' || (*after | 0x20) == 'e' ||
-                                        *after == '+' || *after == '-'); after++) {}
-        if (after - first > (strict ? 16 : 39)) return NULL;
+    if (is_digit(*p) || *p == '.') {
+        after = scan_number(begin, end, out);
+        if (!after || (after < end && goes_on(*after))) return NULL;
+        return after - p > (strict ? 16 : 39) ? NULL : after;
     }
+    after = end - p < 3 ? NULL : p + 3;
+    if (!after || (memcmp(p, "nan", 3) && memcmp(p, "NaN", 3) && memcmp(p, "inf", 3))) return NULL;
     return scan_number(begin, after, out) == after ? after : NULL;
 }
-
-static int two(const uint8_t *p) { return (p[0] - '0') * 10 + (p[1] - '0'); }
 
 /* Unix seconds of "2024-01-02 03:04:05", with up to nine digits of a second behind it. */
 static const uint8_t *date(const uint8_t *p, const uint8_t *end, const uint8_t *model, int point,
                            double *out) {
-    static const uint8_t LENGTH[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t seconds, micro = 0;
     if (end - p < 19) return NULL;
     for (int i = 0; i < 19; i++)
         if (model[i] == '0' ? !is_digit(p[i]) : p[i] != model[i]) return NULL;
-    int64_t year = two(p) * 100 + two(p + 2), month = two(p + 5), day = two(p + 8);
-    int64_t hour = two(p + 11), minute = two(p + 14), second = two(p + 17), micro = 0;
-    if (year < 1 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return NULL;
-    int leap = (year % 4 == 0 && year % 100) || year % 400 == 0;
-    if (day < 1 || day > LENGTH[month - 1] + (month == 2 && leap)) return NULL;
+    if (!unix_of(p, &seconds)) return NULL;
     p += 19;
     if (point) {
         const uint8_t *begin = p;
         if (p == end || *p != point || !(p = digits(p + 1, end, 9))) return NULL;
         for (int i = 1; i <= 6; i++) micro = micro * 10 + (begin + i < p ? begin[i] - '0' : 0);
     }
-    /* Days since 1970 of the proleptic Gregorian calendar, years beginning in March. */
-    int64_t y = year - (month < 3), m = (month + 9) % 12;
-    int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + day - 1 - 719468;
-    int64_t seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
     *out = (double)(seconds * 1000000 + micro) / 1e6;
     return p;
 }
 
-static const uint8_t *whole(const uint8_t *p, const uint8_t *end, double *out) {
+/* At most 15 digits, which a double holds exactly. */
+static inline const uint8_t *whole(const uint8_t *p, const uint8_t *end, double *out) {
     const uint8_t *begin = p;
-    p = digits(p, end, 15);
-    return p && scan_number(begin, p, out) == p ? p : NULL;
+    uint64_t n = 0;
+    for (; p < end && is_digit(*p) && p - begin < 16; p++) n = n * 10 + (uint64_t)(*p - '0');
+    *out = (double)n;
+    return p == begin || p - begin > 15 ? NULL : p;
 }
 
 /* One line from p on; behind its end, or NULL. `value` takes a number for each group. */

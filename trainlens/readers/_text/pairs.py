@@ -52,7 +52,9 @@ _MORE = re.compile(r"\s(?:minutes?|hours?|days?|weeks?)\b")
 _ASIDE = re.compile(r"^ ?\([^()|]{1,16}\)")
 _LETTERS = re.compile(r"[^\W\d_\ufffd]{2,}")
 _LONG = re.compile(r"\d{3,40}")
-_PLAIN = frozenset({"other", "progress", "epoch", "system"})
+_PLAIN = frozenset(
+    {"other", "progress", "epoch", "system", "gpu-usage", "memory-limit", "out-of-memory"}
+)
 _MANY = 400
 """Pairs of one line that are looked at."""
 

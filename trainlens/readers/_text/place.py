@@ -144,8 +144,9 @@ class Place:
         """
         if epoch is not None:
             self._first_epoch = float(epoch[0]) if self._first_epoch is None else self._first_epoch
-        at = np.full(len(step), np.nan if self._epoch is None else self._epoch)
-        at = at if epoch is None else epoch
+        at = epoch
+        if at is None:
+            at = np.full(len(step), np.nan if self._epoch is None else self._epoch)
         result = step.copy()
         for begin, end in self._stretches(step, at):
             self._watch(int(step[begin]), float(at[begin]), steps, False)
@@ -164,15 +165,18 @@ class Place:
         return result, at
 
     def _last_rise(self, step: Ints) -> int:
-        rise = np.diff(step)
-        rise = rise[rise > 0]
-        return int(rise[-1]) if len(rise) else self._gap
+        # Mostly it is the last one.
+        for part in (step[-9:], step):
+            rise = part[1:] - part[:-1]
+            rise = rise[rise > 0]
+            if len(rise):
+                return int(rise[-1])
+        return self._gap
 
     @staticmethod
     def _stretches(step: Ints, epoch: Floats) -> list[tuple[int, int]]:
         """Runs of lines of one epoch."""
-        with np.errstate(invalid="ignore"):
-            turns = np.flatnonzero((np.diff(epoch) != 0) & ~np.isnan(epoch[1:])) + 1
+        turns = np.flatnonzero((epoch[1:] != epoch[:-1]) & ~np.isnan(epoch[1:])) + 1
         return list(pairwise([0, *turns.tolist(), len(step)]))
 
     def _take(self, line: Line) -> int:

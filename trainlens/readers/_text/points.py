@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from trainlens.readers._columns import Columns, Key
 from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._text.layout import Layout
 from trainlens.readers._text.line import Line, Pair
-from trainlens.readers._text.many import RECENT, Many
+from trainlens.readers._text.many import RECENT, Groups, Many
 from trainlens.readers._text.units import Units
 from trainlens.roles import parse_name
 
@@ -37,6 +39,7 @@ class Points:
         self._lines: list[Line] = []
         self._columns = Columns()
         self._shapes: dict[str, deque[str]] = {}
+        self._unread: dict[str, deque[Callable[[], str]]] = {}
         self._said: dict[str, str | None] = {}
 
     def add(self, line: Line) -> None:
@@ -61,7 +64,7 @@ class Points:
         self._store()
         n = len(epoch)
         wall = unknown(n) if many.wall_time is None else many.wall_time
-        known = np.full(n, step is not None)
+        known = np.ones(n, bool) if step is not None else np.zeros(n, bool)
         step = np.zeros(n, np.int64) if step is None else step
         step = self._counter(step, known, None if np.isnan(epoch).all() else epoch)
         held = iter(many.values)
@@ -71,12 +74,17 @@ class Points:
             pair, value = layout.pairs[number], next(held)
             key, factor = self._key(pair, layout.split)
             self._columns.add(key, step, value if factor == 1.0 else value * factor, wall, epoch)
-            for groups in many.recent:
-                self._remember(pair.name, groups[group], pair.unit)
+            self._shapes.setdefault(pair.name, deque(maxlen=RECENT))
+            recent = self._unread.setdefault(pair.name, deque(maxlen=RECENT))
+            recent.extend(partial(_shape_in, groups, group, pair.unit) for groups in many.recent)
 
     def take(self) -> Columns:
         """The columns since the last call."""
         self._store()
+        # Only the last lines of a poll are looked at, not those of every block of it.
+        for name, finders in self._unread.items():
+            self._shapes[name].extend(find() for find in finders)
+        self._unread.clear()
         columns, self._columns = self._columns, Columns()
         return columns
 
@@ -86,7 +94,8 @@ class Points:
         ``0.12`` may be the beginning of ``0.125``: it is, unless the last numbers of this name
         all had as many digits.
         """
-        recent = self._shapes.get(pair.name, ())
+        unread = [find() for find in self._unread.get(pair.name, ())]
+        recent = [*self._shapes.get(pair.name, ()), *unread][-RECENT:]
         shape = _shape(pair.text, pair.unit)
         return len(recent) > 2 and shape != "" and set(recent) == {shape}
 
@@ -97,7 +106,9 @@ class Points:
         return False
 
     def _remember(self, name: str, text: str, unit: str) -> None:
-        self._shapes.setdefault(name, deque(maxlen=RECENT)).append(_shape(text, unit))
+        self._shapes.setdefault(name, deque(maxlen=RECENT))
+        unread = self._unread.setdefault(name, deque(maxlen=RECENT))
+        unread.append(partial(_shape, text, unit))
 
     def _key(self, pair: Pair, split: str | None) -> tuple[Key, float]:
         split = pair.split or split
@@ -121,6 +132,7 @@ class Points:
         step = np.array([line.step or 0 for line in lines], np.int64)
         step = self._counter(step, known, None if np.isnan(epoch).all() else epoch)
         places: dict[Key, tuple[list[int], list[float]]] = {}
+        every = list(range(len(lines)))
         for i, line in enumerate(lines):
             for pair in line.pairs:
                 key, factor = self._key(pair, line.split)
@@ -128,7 +140,15 @@ class Points:
                 at.append(i)
                 values.append(pair.value if factor == 1.0 else pair.value * factor)
         for key, (at, values) in places.items():
-            self._columns.add(key, step[at], np.array(values, np.float64), wall[at], epoch[at])
+            value = np.array(values, np.float64)
+            if at == every:
+                self._columns.add(key, step, value, wall, epoch)
+            else:
+                self._columns.add(key, step[at], value, wall[at], epoch[at])
+
+
+def _shape_in(groups: Callable[[], Groups], group: int, unit: str) -> str:
+    return _shape(groups()[group], unit)
 
 
 def _shape(text: str, unit: str) -> str:

@@ -29,31 +29,42 @@ _GROUPS = {"whole": bytes([7, 0]), "epoch": bytes([8, 0]), "strict": bytes([9, 0
 _LIKE_REAL = bytes([10, 0])
 _MOMENT = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:([.,])\d{1,9})?")
 
+_NO_VALUES, _NO_STARTS = np.empty((0, 0)), np.empty(0, np.int64)
+
 
 class Found(NamedTuple):
     """Lines of a layout.
 
     Parameters
     ----------
-    end, byte : int
-        Where they end, in characters and in bytes of UTF-8.
-    value : ndarray of float64, shape (n, groups)
+    data : bytes
+        The lines, and others before and behind them.
+    end : int
+        Where they end.
+    value : ndarray of float64, shape (groups, n)
         What the groups of each line hold: numbers, and dates as Unix seconds.
     start : ndarray of int64, shape (n,)
-        Where the lines begin, in characters.
+        Where the lines begin.
     """
 
+    data: bytes
     end: int
-    byte: int
     value: Floats
     start: Ints
 
+    def line(self, i: int) -> str:
+        """One of the lines, with its end."""
+        end = self.end if i + 1 == len(self.start) else int(self.start[i + 1])
+        return self.data[int(self.start[i]) : end].decode()
 
-def find_lines(text: str, program: bytes, byte: int, at: int, groups: int) -> Found:
+
+def find_lines(data: bytes, program: bytes, at: int, groups: int) -> Found:
     """The lines from a place on that follow a program, one behind the other."""
-    rows, end, stop, value, start = match(text, program, byte, at)
-    table = np.frombuffer(value).reshape(rows, groups)
-    return Found(end, stop, table, np.frombuffer(start, np.int64))
+    rows, end, value, start = match(data, program, at)
+    if not rows:
+        return Found(data, end, _NO_VALUES, _NO_STARTS)
+    table = np.frombuffer(value).reshape(groups, rows)
+    return Found(data, end, table, np.frombuffer(start, np.int64))
 
 
 def end_of_line() -> bytes:

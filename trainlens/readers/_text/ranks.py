@@ -23,9 +23,12 @@ class Ranks:
 
     def place(self, rank: str) -> Place:
         """Where the training of a process stands."""
-        if rank not in self._places and len(self._places) >= _MOST:
-            return Place()
-        return self._places.setdefault(rank, Place())
+        place = self._places.get(rank)
+        if place is None:
+            place = Place()
+            if len(self._places) < _MOST:
+                self._places[rank] = place
+        return place
 
     def keep(self, line: Line) -> None:
         """Leave out of a line what is read of another process."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainlens.chunk import Chunk
+from trainlens.chunk import Chunk, Notice
 from trainlens.readers._columns import Columns
 from trainlens.readers._damage import Damage
+from trainlens.readers._events import Events
 from trainlens.readers._follow import TOO_LONG, Follow
 from trainlens.readers._text.block import Block
 from trainlens.readers._text.follow import Follower
@@ -25,7 +26,8 @@ class TextLog:
         self._path = path
         self._file = Follow(path)
         self._damage = Damage(path.name)
-        self._follower = Follower(path, self._damage)
+        self._events = Events(path.name)
+        self._follower = Follower(path, self._damage, self._events)
         self._points = 0
         self._config: dict[str, Any] = {}
         self._broken = False
@@ -47,7 +49,10 @@ class TextLog:
         config = {**self._follower.settings.found, **self._follower.planned}
         new = {k: v for k, v in config.items() if k not in self._config or self._config[k] != v}
         self._config.update(new)
-        return Chunk(found, new, self._damage.take(final) + self._file.take())
+        return Chunk(found, new, self._notices(final))
+
+    def _notices(self, final: bool) -> tuple[Notice, ...]:
+        return self._damage.take(final) + self._events.take(final) + self._file.take()
 
     def _read(self, final: bool) -> tuple[Columns, ...]:
         before: tuple[Columns, ...] = ()
@@ -56,7 +61,7 @@ class TextLog:
         if self._file.begins_anew():
             self._file.forget()
             before = (self._follower.points.take(),)
-            self._follower, self._broken = Follower(self._path, self._damage), False
+            self._follower, self._broken = Follower(self._path, self._damage, self._events), False
         self._pieces(final)
         if final:
             self._follower.finish()
@@ -71,9 +76,10 @@ class TextLog:
                 continue
             data = piece.data
             cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-            self._zeros(piece.start, data[:cut] if cut or not final else data)
+            lines = data[:cut]
+            self._zeros(piece.start, lines if cut or not final else data)
             if cut:
-                self._follower.read(Block(piece.start, self._after_break(data[:cut])))
+                self._follower.read(Block(piece.start, self._after_break(lines)))
                 self._file.tail.advance(cut)
             elif final and piece.torn:
                 if not self._broken:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
+from trainlens.readers._text.faults import crashed
 from trainlens.readers._text.known import Known
 from trainlens.readers._text.line import Line, Mark, Pair, decode
 from trainlens.readers._text.tables import Tables
@@ -30,8 +31,22 @@ _ROW = re.compile(
 )
 _LOOK_AT = 2000
 _ANYWHERE = frozenset(
-    {"other", "progress", "epoch", "system", "batch-time", "data-time", "throughput", "gpu-memory"}
+    {
+        "other",
+        "progress",
+        "epoch",
+        "system",
+        "batch-time",
+        "data-time",
+        "throughput",
+        "gpu-memory",
+        "gpu-usage",
+        "memory-limit",
+        "memory-retries",
+        "out-of-memory",
+    }
 )
+_CRASHES = (b"Traceback", b"out of memory", b"OutOfMemory", b"Killed")
 _RESULTS = frozenset({"result", "results", "score", "scores"})
 
 
@@ -79,7 +94,9 @@ def confidence(path: Path, begin: bytes, end: bytes) -> float:
     if first is None:
         return 0.0
     texts = chain((first,), texts)
-    return _of_columns(list(texts)) if two_columns(first) else _of_lines(texts, len(begin) < 4096)
+    if two_columns(first):
+        return _of_columns(list(texts))
+    return _of_lines(texts, len(begin) < 4096) or _of_crash(begin, end)
 
 
 def _of_lines(texts: Iterator[str], small: bool) -> float:
@@ -102,6 +119,18 @@ def _of_lines(texts: Iterator[str], small: bool) -> float:
     if records and len(records) == count and small and records[0].steps:
         return 0.4
     return 0.3 if _in_blocks(found) else 0.0
+
+
+def _of_crash(begin: bytes, end: bytes) -> float:
+    """A training that ended in an error before it said any number."""
+    if not any(sign in part for sign in _CRASHES for part in (begin, end)):
+        return 0.0
+    texts = list(_lines(begin, end))
+    if not crashed(texts):
+        return 0.0
+    lines = (line for line, _ in _understood(iter(texts)) if line is not None)
+    # A bar without a label may count anything.
+    return 0.3 if any(line.bar.strip("/0123456789") for line in lines) else 0.0
 
 
 def _learns(line: Line) -> bool:

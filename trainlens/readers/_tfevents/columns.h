@@ -35,6 +35,9 @@ typedef struct {
     int64_t *step;
     double *value, *wall;
     size_t count, room;
+    uint8_t *like; /* a message that gave a point of this tag, see again.h */
+    uint16_t like_size, like_at;
+    uint8_t like_width, like_plugin;
 } Tag;
 
 typedef struct {
@@ -249,6 +252,7 @@ static void free_table(Table *t) {
     for (uint32_t i = 0; i < t->count; i++) {
         drop_points(&t->tags[i]);
         free(t->tags[i].name);
+        free(t->tags[i].like);
     }
     drop_block(t);
     free(t->tags);

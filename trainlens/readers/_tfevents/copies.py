@@ -8,11 +8,14 @@ backup, an older synchronisation, the start of a run that was continued elsewher
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from trainlens.readers.base import Look
 
 FIRST = 21
 """Bytes up to the end of the time in the first record: length, checksum, field, float64."""
@@ -42,12 +45,14 @@ class Copies:
         self._entries: dict[Path, _Entry] = {}
         self._common: dict[tuple[Path, Path], _Common] = {}
 
-    def groups(self, paths: list[Path]) -> list[list[Path]]:
+    def groups(self, paths: list[Path], looks: Mapping[Path, Look]) -> list[list[Path]]:
         """Files that begin with the same record, the longest first in each group.
 
         Parameters
         ----------
         paths : list of Path
+        looks : mapping of Path to Look
+            What has just been seen of some of them.
 
         Returns
         -------
@@ -58,7 +63,7 @@ class Copies:
             return [paths] if paths else []
         held: dict[bytes, list[Path]] = {}
         for path in paths:
-            entry = self._entry(path)
+            entry = self._entry(looks.get(path) or Look(path))
             held.setdefault(entry.first or bytes(path), []).append(path)
         return [sorted(g, key=lambda p: -self._entries[p].size) for g in held.values()]
 
@@ -85,12 +90,13 @@ class Copies:
         """Size of a file when it was last grouped."""
         return self._entries[path].size
 
-    def _entry(self, path: Path) -> _Entry:
+    def _entry(self, look: Look) -> _Entry:
+        path = look.path
         try:
             stat = os.stat(path)
             old = self._entries.get(path)
             known = old and old.first and old.inode == stat.st_ino and old.size <= stat.st_size
-            first = old.first if old and known else first_record(path)
+            first = old.first if old and known else first_record(look)
             entry = _Entry(stat.st_ino, stat.st_size, first)
         except OSError:
             entry = _Entry(0, 0, b"")
@@ -98,7 +104,7 @@ class Copies:
         return entry
 
 
-def first_record(path: Path) -> bytes:
+def first_record(path: Path | Look) -> bytes:
     """Bytes that files of one writer have in common; empty where there are none yet.
 
     Raises
@@ -106,8 +112,7 @@ def first_record(path: Path) -> bytes:
     OSError
         If the file cannot be read.
     """
-    with open(path, "rb") as file:
-        first = file.read(FIRST)
+    first = Look.at(path).begin(FIRST)
     # All zeros are no first record: a file that was only just made room for.
     return first if len(first) == FIRST and any(first) else b""
 

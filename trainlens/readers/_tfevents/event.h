@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "columns.h"
+#include "again.h"
 #include "wire.h"
 
 enum { FINE = 0, MALFORMED = 1, NO_MEMORY = 2, NOT_PLAIN = 3 };
@@ -38,21 +38,9 @@ enum { S_HALF, S_FLOAT, S_DOUBLE, S_INT, S_INT64, S_BOOL, S_UINT32, S_UINT64, SL
 typedef struct {
     uint64_t dtype, first[SLOTS];
     int held[SLOTS], single;
-    const uint8_t *content;
+    const uint8_t *content, *packed[SLOTS]; /* packed: where the first floats and doubles stand */
     size_t content_size;
 } Tensor;
-
-static double from_bits32(uint32_t bits) {
-    float f;
-    memcpy(&f, &bits, 4);
-    return f;
-}
-
-static double from_bits64(uint64_t bits) {
-    double d;
-    memcpy(&d, &bits, 8);
-    return d;
-}
 
 static double from_half(uint32_t bits) {
     int exponent = (int)(bits >> 10 & 31);
@@ -90,6 +78,7 @@ static int tensor_value(Tensor *t, const Field *f) {
             if (!read_varint(f->data, f->data + f->size, &first)) return MALFORMED;
         } else {
             first = width == 4 ? load32(f->data) : load64(f->data);
+            if (!t->held[slot]) t->packed[slot] = f->data;
         }
     } else if ((f->key & 7) != (uint32_t)wire) {
         return FINE;
@@ -184,6 +173,12 @@ static int tensor_number(const Tensor *t, double *value) {
     }
     *value = from_raw(t->dtype, raw);
     return 1;
+}
+
+/* Where a tensor of one float or double has it; NULL for others. */
+static const uint8_t *float_of(const Tensor *t) {
+    if (t->dtype != 1 && t->dtype != 2) return NULL;
+    return t->content_size ? t->content : t->packed[t->dtype == 1 ? S_FLOAT : S_DOUBLE];
 }
 
 typedef struct {
@@ -293,7 +288,12 @@ static int parse_value(Context *c, const uint8_t *begin, const uint8_t *end) {
     if (content != TENSOR) return FINE;
     if (plugin == TEXT && tensor.dtype == 7) return add_odd(c, ODD_TEXT, begin, end);
     if (plugin != SCALAR && plugin != UNKNOWN) return FINE;
-    if (tensor_number(&tensor, &value)) return add_scalar(c, &tag, value);
+    if (tensor_number(&tensor, &value)) {
+        if (add_scalar(c, &tag, value)) return NO_MEMORY;
+        const uint8_t *number = float_of(&tensor);
+        if (number) keep_like(c->table, begin, end, number, tensor.dtype == 2 ? 8 : 4);
+        return FINE;
+    }
     *c->skipped += plugin == SCALAR;
     return FINE;
 }
@@ -331,6 +331,25 @@ ALWAYS_INLINE int plain_scalar(Context *c, const uint8_t *p, const uint8_t *end)
     if (end[-5] != KEY(2, FIXED32) || p[6] == '_') return NOT_PLAIN;
     Field tag = {0, 0, p + 6, (size_t)(left - 11)};
     return add_scalar(c, &tag, from_bits32(load32(end - 4)));
+}
+
+/* An event with one value like the last one of its tag, in the usual order: NOT_PLAIN as above. */
+static inline int tensor_again(Context *c, const uint8_t *p, const uint8_t *end) {
+    uint64_t step = 0, size;
+    if (end - p < 16 || p[0] != KEY(1, FIXED64)) return NOT_PLAIN;
+    double wall = from_bits64(load64(p + 1));
+    p += 9;
+    if (*p == KEY(2, VARINT) && !(p = read_varint(p + 1, end, &step))) return NOT_PLAIN;
+    for (int depth = 0; depth < 2; depth++) { /* the summary, and the value in it, to the end */
+        if (p == end || *p != (depth ? KEY(1, BYTES) : KEY(5, BYTES))) return NOT_PLAIN;
+        if (!(p = read_varint(p + 1, end, &size)) || size != (uint64_t)(end - p)) return NOT_PLAIN;
+    }
+    const Tag *tag = like_again(c->table, p, (size_t)(end - p));
+    if (!tag) return NOT_PLAIN;
+    const uint8_t *at = p + tag->like_at;
+    double value = tag->like_width == 8 ? from_bits64(load64(at)) : from_bits32(load32(at));
+    int failed = add_point(c->table, tag->name, tag->size, (int64_t)step, wall, value);
+    return failed ? NO_MEMORY : FINE;
 }
 
 /* Two looks, because step and wall time may stand behind the summary. */

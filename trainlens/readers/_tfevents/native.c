@@ -44,6 +44,7 @@ ALWAYS_INLINE int walk(Decoder *d, Window *w, Found *found, CrcFunction crc) {
         }
         const uint8_t *data = w->data + at + HEADER;
         if (!status) status = plain_scalar(&c, data, data + length);
+        if (status == NOT_PLAIN) status = tensor_again(&c, data, data + length);
         if (status == NOT_PLAIN) status = parse_event(&c, data, data + length);
         if (status == MALFORMED) status = add_range(&found->malformed, place, place + length + FRAME);
         d->records++;

@@ -17,7 +17,7 @@ from trainlens.readers._tfevents.files import confidence, event_files
 from trainlens.readers._tfevents.follow import Batch, EventFile
 from trainlens.readers._tfevents.settings import Settings
 from trainlens.readers._tfevents.yaml_file import YamlFile
-from trainlens.readers._wrapping import can_unfold, wrapping
+from trainlens.readers._wrapping import can_unfold, wrapping_of
 from trainlens.readers.base import Look
 from trainlens.run import Chunk, Column, Floats, Notice, unknown
 
@@ -59,11 +59,12 @@ class TensorBoardReader:
         except OSError as error:
             return self._no_folder(error)
         unfolding: list[Notice] = []
-        names = [self._unpacked(name, final, unfolding) for name in names]
+        looks = {name: Look(name) for name in names}
+        names = [self._unpacked(look, final, unfolding) for look in looks.values()]
         self._follow_renames(names)
-        names = [name for name in names if self._wanted(name)]
+        names = [name for name in names if self._wanted(looks.get(name) or Look(name))]
         found = {}
-        for group in self._copies.groups(names):
+        for group in self._copies.groups(names, looks):
             for name in group:
                 found[name] = self._poll(name, group, final)
         batches = [found[name] for name in names]
@@ -74,13 +75,14 @@ class TensorBoardReader:
             notices += batch.notices
         return Chunk(tuple(_columns(batches)), config, tuple(notices))
 
-    def _unpacked(self, path: Path, final: bool, notices: list[Notice]) -> Path:
+    def _unpacked(self, look: Look, final: bool, notices: list[Notice]) -> Path:
         """The file itself, or the copy of the content of a compressed one."""
+        path = look.path
         if path not in self._unfolded:
             if path in self._files and self._files[path].position:
                 return path
             try:
-                kind = wrapping(path)
+                kind = wrapping_of(look)
             except OSError:
                 return path  # reading it will say why
             if not kind or not can_unfold(kind):
@@ -113,9 +115,10 @@ class TensorBoardReader:
     def _common(self, name: Path, other: Path, longest: Path) -> int:
         return self._copies.shared(other if name == longest else name, longest)
 
-    def _wanted(self, path: Path) -> bool:
+    def _wanted(self, look: Look) -> bool:
         # A file that was begun but has no bytes yet is looked at again; foreign files are not ours.
-        return path in self._files or path == self.path or confidence(Look(path)) > 0
+        known = look.path in self._files or look.path == self.path
+        return known or confidence(look) > 0
 
     def _file(self, path: Path) -> EventFile:
         if path not in self._files:

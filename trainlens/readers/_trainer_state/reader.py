@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trainlens.chunk import Chunk, Notice
 from trainlens.errors import NotFound, Unreadable
+from trainlens.readers._events import Events
 from trainlens.readers._json.decode import Object
 from trainlens.readers._json.records import Records
 from trainlens.readers._trainer_state.folder import Signature, signature, state_files
@@ -38,6 +40,7 @@ class TrainerStateReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._records = Records(whole_run=True)
+        self._events = Events(path.name)
         self._given: list[bytes] = []
         self._seen: dict[Path, Signature | None] | None = None
         self._config: dict[str, Any] = {}
@@ -116,6 +119,9 @@ class TrainerStateReader:
         if self._records.skipped:
             shown = ", ".join(f"{k} ({v})" for k, v in list(self._records.skipped.items())[:20])
             notices.append(Notice("skipped", self._path.name, f"no numbers in: {shown}"))
+        for event in self._records.take_events():
+            self._events.add(event.text, partial("entry {}".format, event.record), event.step)
+        notices += self._events.take(final=True)
         if not self._records.count:
             notices.append(Notice("empty", self._path.name, "no log entries"))
         return notices

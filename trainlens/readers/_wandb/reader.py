@@ -65,8 +65,7 @@ class WandbLog:
         NotFound, Unreadable
             If the log cannot be opened.
         """
-        with self._file.reading():
-            self._read(final)
+        self._file.read(final, self._read, self._begin_anew)
         if final:
             self._report_gaps(0)
             self._close()
@@ -74,11 +73,10 @@ class WandbLog:
         config = self._settings.take()
         return Chunk(self._history.take(), config, self._damage.take(final) + self._file.take())
 
+    def _begin_anew(self) -> None:
+        self._num, self._exit, self._gaps = 0, None, []
+
     def _read(self, final: bool) -> None:
-        if not self._file.grown(final):
-            return
-        if self._file.begins_anew():
-            self._num, self._exit, self._gaps = 0, None, []
         for piece in self._file.tail.objects():
             if piece.oversize:
                 what = "a record too long to be one, passed over"

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.machine import own_axis
 from trainlens.rules.base import Finding, fail, inconclusive, passed
 from trainlens.run import Series
 
@@ -20,7 +21,9 @@ def judge(series: Series, *, low: float = -math.inf, high: float = math.inf) -> 
     beyond = np.flatnonzero(excess > 0)
     worst = int(np.argmax(excess))
     value = words.with_unit(float(curve.value[worst]), series.unit)
-    said = f"{series.metric} reaches {value} at step {words.step(int(curve.step[worst]))}"
+    own = own_axis(series)
+    said = f"{series.metric} reaches {value} at {'reading' if own else 'step'} "
+    said += words.step(int(curve.step[worst]))
     evidence = {
         **{name: x for name, x in (("low", low), ("high", high)) if math.isfinite(x)},
         "worst": float(curve.value[worst]),
@@ -34,8 +37,8 @@ def judge(series: Series, *, low: float = -math.inf, high: float = math.inf) -> 
         f"{said}; {words.plural(len(beyond), 'point')} of {words.step(len(curve))} "
         f"{'is' if len(beyond) == 1 else 'are'} {limit}.",
         series,
-        first_step=int(curve.step[beyond[0]]),
-        last_step=int(curve.step[beyond[-1]]),
+        first_step=None if own else int(curve.step[beyond[0]]),
+        last_step=None if own else int(curve.step[beyond[-1]]),
         evidence=evidence,
         confidence=0.7,
     )

@@ -16,6 +16,7 @@ from trainlens.run import Run
     "gradient-explosion",
     profile="seed",
     severity="warning",
+    about="optimizer",
     source="seed system 4 (Diffold health check): gradient norm > 100",
 )
 def gradient_explosion(run: Run, *, limit: float = 100.0, most: int = 20) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from trainlens.run import Run
     "low-coverage",
     profile="seed",
     severity="warning",
+    about="data",
     source="BiFusion seed (valid_ratio_low = 0.3)",
 )
 def low_coverage(run: Run, *, threshold: float = 0.3) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from trainlens.run import Run, Series
     "overfitting",
     profile="seed",
     severity="warning",
+    about="validation",
     source="hand-pose seed (gap of +57.5 mm at step 3000, 45 mm expected after treatment)",
 )
 def overfitting(run: Run, *, gap: float = 45.0) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from trainlens.run import Run
     "polarized-gate",
     profile="seed",
     severity="warning",
+    about="model",
     source="BiFusion seed (alpha_extreme_low/high = 0.1/0.9)",
 )
 def polarized_gate(run: Run, *, low: float = 0.1, high: float = 0.9) -> Iterator[Finding]:

@@ -1,0 +1,61 @@
+"""The command line: parsing and printing only, every import of weight inside its command.
+
+A command is a file of this folder with a click command called ``command``; it is imported when it
+is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+
+import click
+
+from trainlens.errors import TrainlensError
+
+__all__ = ["cli", "main"]
+
+
+class _Folder(click.Group):
+    """The commands that lie in this folder, by the names of their files."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        names = (module.name for module in pkgutil.iter_modules(__path__))
+        return sorted(name for name in names if not name.startswith("_"))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(context):
+            return None
+        found: click.Command = importlib.import_module(f"{__name__}.{name}").command
+        return found
+
+
+@click.group(cls=_Folder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="trainlens")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+              help="When to colour; NO_COLOR is respected.")  # fmt: skip
+@click.pass_context
+def cli(context: click.Context, color: str) -> None:
+    """Read the logs of training runs and say what is wrong with them.
+
+    PATH is a log file, a folder that is searched for runs, a glob pattern, or a URL.
+    """
+    chosen = {"always": True, "never": False, "auto": None}[color]
+    context.color = False if chosen is None and os.environ.get("NO_COLOR") else chosen
+
+
+def main() -> None:
+    """Entry point: one line and exit code 2 for an error, 130 for Ctrl-C."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except TrainlensError as error:
+        click.echo(f"trainlens: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,50 @@
+"""``trainlens rules``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from trainlens.errors import UsageError
+
+
+@click.command("rules")
+@click.argument("rule", required=False)
+@click.option("--profile", default="default", show_default=True, metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="trainlens.rules/1 on stdout.")
+@click.option("--md", "as_page", is_flag=True, help="A page of Markdown on stdout.")
+@click.option("--no-plugins", is_flag=True, help="No rules of other packages.")
+def command(rule: str | None, profile: str, as_json: bool, as_page: bool, no_plugins: bool) -> int:
+    """Explain the rules: what each looks for, its defaults, its source."""
+    from trainlens import rules
+    from trainlens.catalogue import catalogue
+    from trainlens.cli._say import echo_notices
+    from trainlens.render import catalogue as shown
+    from trainlens.render import text
+
+    entries = catalogue(profile, () if no_plugins else rules.installed())
+    if not no_plugins:
+        echo_notices(rules.load().faults)
+    if rule is not None:
+        names = [e.rule.name for e in entries]
+        if rule not in names:
+            raise UsageError(f"unknown rule {rule!r}; {rules.meant(rule, names)}")
+        entries = [e for e in entries if e.rule.name == rule]
+    if as_json:
+        click.echo(_json(shown.document(entries, profile)))
+    elif as_page:
+        click.echo(shown.page(entries, profile), nl=False)
+    elif rule is not None:
+        click.echo(shown.advice(entries[0]))
+    else:
+        # What it looks for stands last: better cut by the terminal than left out.
+        columns = text.width() + 60 if sys.stdout.isatty() else 10_000
+        click.echo(shown.listing(entries, columns=columns))
+    return 0
+
+
+def _json(document: object) -> str:
+    import json
+
+    return json.dumps(document, indent=2, default=str)

@@ -1,0 +1,214 @@
+"""Advice on gradients, layers, parameters and classes."""
+
+from __future__ import annotations
+
+import re
+
+from trainlens import words
+from trainlens.prescribe.base import Advice, Case, Remedy, advises
+from trainlens.prescribe.remedies import CLIP, peak_lr, rounded, scaled_lr, warmup
+from trainlens.rules.base import Finding
+
+_KAIMING: Remedy = (
+    "initialise for the activation: Kaiming for ReLU, Xavier for tanh and sigmoid",
+    {"model.init": "kaiming"},
+)
+_GELU: Remedy = ("replace ReLU by GELU or leaky ReLU", {"model.activation": "gelu"})
+_NORM: Remedy = ("put a normalisation before the activations", {"model.norm": "layernorm"})
+_UNFREEZE: Remedy = (
+    "freeze nothing for a hundred steps, and see whether every parameter gets a gradient",
+    {"freeze": []},
+)
+_COUNT: Remedy = (
+    "log how many parameters get a gradient, and the gradient norm of each layer",
+    {"record.gradients": "layers"},
+)
+
+
+@advises("gradient-vanishing")
+def _vanishing(case: Case, finding: Finding) -> Advice:
+    if "first_layer" in finding.evidence:
+        return Advice(
+            causes=(
+                "saturating activations (sigmoid, tanh) in a deep network",
+                "weights that start too small",
+                "no normalisation and no residual connections on the way",
+            ),
+            do=(_NORM, _KAIMING, _GELU),
+            verify="the first layer gets at least a thousandth of the gradient of the last",
+        )
+    lowered = scaled_lr(case.run, 0.3, "lower")
+    if "usual" not in finding.evidence:
+        return Advice(
+            causes=(
+                "the loss is cut off from the parameters (detach, no_grad, argmax)",
+                "the output is saturated from the start",
+                "nearly all parameters are frozen",
+            ),
+            do=(_COUNT, _UNFREEZE, _KAIMING),
+            verify="the gradient norm of the first step is above a thousandth of the loss",
+        )
+    at = words.step(finding.first_step or 0)
+    return Advice(
+        causes=(
+            "an update was so large that it killed the units or saturated the output",
+            "the loss was clipped, masked or replaced by a constant",
+            "parameters were frozen at that step",
+        ),
+        do=(
+            (f"look at what changed shortly before step {at}", {}),
+            CLIP,
+            lowered,
+            warmup(case.run),
+        ),
+        verify="the gradient norm stays within a factor of 100 of its usual level",
+    )
+
+
+@advises("frozen-parameters")
+def _frozen(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "requires_grad was switched off for too much of the model",
+            "the optimizer was built before the parameters were unfrozen or replaced",
+            "the loss does not depend on them (a detached or unused branch)",
+        ),
+        do=(_UNFREEZE, _COUNT),
+        verify="the number of parameters with a gradient is the one that you expect",
+    )
+
+
+@advises("class-imbalance")
+def _imbalance(case: Case, finding: Finding) -> Advice:
+    balanced: Remedy = ("draw the classes evenly into each batch", {"sampler": "stratified"})
+    if "classes_in_batch" in finding.evidence:
+        return Advice(
+            causes=(
+                "the data is sorted by class and hardly shuffled",
+                "the sampler draws from few classes at a time",
+            ),
+            do=(balanced,),
+            verify="a batch holds about as many classes as a random one would",
+        )
+    top, low = finding.evidence.get("largest", 0.9), finding.evidence.get("smallest", 0.0)
+    least = low if 0 < low < top else (1 - top)
+    ratio = rounded(min(max(top / least, 1.0), 1e4)) if least > 0 else 100.0
+    return Advice(
+        causes=(
+            "the data set holds hardly anything else",
+            "the labels were mapped to the wrong class",
+            "a filter or a split removed the other classes",
+        ),
+        do=(
+            balanced,
+            (
+                "or weight the loss by the inverse of the class counts: "
+                f"{words.number(ratio)} for the rarest, 1 for the largest",
+                {"loss.class_weights": "inverse", "loss.largest_weight": ratio},
+            ),
+            ("judge by balanced accuracy or macro F1", {"metric": "balanced_accuracy"}),
+        ),
+        verify="each class is recalled better than by always naming the largest one",
+    )
+
+
+@advises("dead-relu")
+def _dead(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "one update was too large (learning rate, no warm-up, no clipping) and killed units",
+            "biases or inputs are far below zero",
+            "weights that start too large or too small for ReLU",
+        ),
+        do=(scaled_lr(case.run, 0.3, "lower"), warmup(case.run), _GELU, _KAIMING),
+        verify="less than a third of the units of each layer are always zero",
+    )
+
+
+@advises("saturated-activation")
+def _saturated(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "weights or inputs are too large for sigmoid or tanh",
+            "the learning rate is too high",
+        ),
+        do=(
+            ("scale the inputs to mean 0 and standard deviation 1", {"data.normalize": True}),
+            _NORM,
+            ("initialise for tanh and sigmoid with Xavier", {"model.init": "xavier"}),
+            scaled_lr(case.run, 0.3, "lower"),
+        ),
+        verify="less than half of the activations of each layer are at their limits",
+    )
+
+
+@advises("update-ratio")
+def _update_ratio(case: Case, finding: Finding) -> Advice:
+    level, peak = finding.evidence.get("median", 0.0), peak_lr(case.run)
+    limit = finding.evidence.get("limit", 1.0)
+    large = limit > 1e-3
+    factor = min(max(1e-3 / level, 0.01), 100.0) if level > 0 else 0.3
+    remedy = scaled_lr(case.run, rounded(factor), "lower" if large else "raise")
+    if not large:
+        return Advice(
+            causes=(
+                "the learning rate is too small for these layers",
+                "their gradient is tiny (vanishing, or clipped away)",
+                "their weights are far larger than those of the others",
+            ),
+            do=(
+                remedy,
+                ("give these layers a learning rate of their own", {"groups.scale": factor}),
+            ),
+            verify="updates of these layers are about a thousandth of their weights",
+        )
+    own = "" if peak is None else f" (now {words.number(peak)})"
+    return Advice(
+        causes=(
+            f"the learning rate is too high for these layers{own}",
+            "their weights are tiny (zero initialisation, strong weight decay)",
+            "the gradient is not clipped",
+        ),
+        do=(remedy, CLIP, warmup(case.run)),
+        verify="updates of these layers are about a thousandth of their weights",
+    )
+
+
+@advises("poor-initialization")
+def _initialization(case: Case, finding: Finding) -> Advice:
+    grows = bool(re.search("grow", finding.message))
+    layers = max(1, int(finding.evidence.get("layers", 1)))
+    scale = rounded(layers**-0.5)
+    branches: Remedy = (
+        f"scale the last weights of each residual branch by {words.number(scale)}, "
+        f"1 / sqrt of {words.plural(layers, 'layer')}",
+        {"model.branch_scale": scale},
+    )
+    return Advice(
+        causes=(
+            "residual branches add up without being scaled"
+            if grows
+            else "weights that start too small for the activation",
+            "one and the same standard deviation for layers of different size",
+            "no normalisation between the layers",
+        ),
+        do=(_KAIMING, _NORM, *((branches,) if grows else ())),
+        verify="standard deviations of the first activations differ by less than ten times",
+    )
+
+
+@advises("unchanged-parameters")
+def _unchanged(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "the optimizer does not hold these parameters",
+            "they are frozen (requires_grad is off)",
+            "updates are rounded away (weights in bfloat16, a tiny learning rate)",
+        ),
+        do=(
+            _UNFREEZE,
+            ("keep the weights that are updated in float32", {"precision.master": "float32"}),
+            _COUNT,
+        ),
+        verify="the norm of every layer that should learn differs from one look to the next",
+    )

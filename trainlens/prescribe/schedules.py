@@ -1,0 +1,114 @@
+"""Advice on learning rates and other planned values."""
+
+from __future__ import annotations
+
+from trainlens import words
+from trainlens.detect.rates import planned_total, schedule_of
+from trainlens.prescribe.base import Advice, Case, Remedy, advises
+from trainlens.prescribe.remedies import CLIP, rounded, scaled_lr, warmup
+from trainlens.rules.base import Finding
+from trainlens.run import Run
+
+_PLATEAU: Remedy = (
+    "if the rate is lowered on a plateau, wait longer and lower it less: patience 50, factor 0.7",
+    {"plateau.patience": 50, "plateau.factor": 0.7, "plateau.min_lr": 1e-6},
+)
+
+
+def _stretched(run: Run) -> Remedy:
+    """To let the schedule last as long as the training does."""
+    series = run.main("learning-rate")
+    last = run.steps[1] if run.steps else 0
+    total = planned_total(run, series) if series is not None else None
+    steps = max(round(total or 0), last, 1)
+    return (
+        f"stretch the schedule to the {words.step(steps)} steps that are trained",
+        {"scheduler.total_steps": steps},
+    )
+
+
+@advises("premature-lr-decay")
+def _premature(case: Case, finding: Finding) -> Advice:
+    place = finding.evidence.get("place")
+    share = f"at {words.percent(place, 2)} of the run" if place is not None else "early"
+    remedies = [_stretched(case.run), _PLATEAU]
+    series = case.run.main("learning-rate")
+    if series is not None and schedule_of(series).family in ("step", "unknown"):
+        remedies.reverse()
+    return Advice(
+        causes=(
+            f"the schedule was given fewer steps than are trained: it is spent {share}",
+            "the plateau scheduler has too little patience for the noise of what it watches",
+            "the schedule counts epochs or micro-batches where it should count updates",
+        ),
+        do=tuple(remedies),
+        verify="the learning rate stays above 10 % of its peak for 60 % of the planned steps, and "
+        "the loss falls on",
+    )
+
+
+@advises("missing-warmup")
+def _missing(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "the optimizer takes full steps before its moments are known",
+            "the peak learning rate is too high for a model fresh from its initialisation",
+            "no gradient clipping",
+        ),
+        do=(warmup(case.run), CLIP, scaled_lr(case.run, 0.5, "lower")),
+        verify="the loss falls from the first steps on, and no value is non-finite",
+    )
+
+
+@advises("lr-jump")
+def _jump(case: Case, finding: Finding) -> Advice:
+    at = finding.last_step or finding.first_step or 0
+    before, after = (finding.evidence.get(k) for k in ("peak_before", "after"))
+    cap: tuple[Remedy, ...] = ()
+    if before and after and after > before:
+        limit = rounded(before)
+        cap = (
+            (
+                f"keep the learning rate at or below {words.number(limit)}, its peak before",
+                {"optimizer.lr": limit},
+            ),
+        )
+    return Advice(
+        causes=(
+            "the scheduler was built anew on resuming, or its state was not loaded",
+            "the learning rate was set by hand, or by a second scheduler",
+            "the resumed run has another number of steps or another batch size",
+        ),
+        do=(
+            (
+                "load the state of the scheduler with that of the optimizer",
+                {"resume.scheduler": True},
+            ),
+            *cap,
+            (f"look at what the script does at step {words.step(at)}", {}),
+        ),
+        verify=f"the learning rate goes on without a jump past step {words.step(at)}",
+    )
+
+
+@advises("plan-deviation")
+def _deviation(case: Case, finding: Finding) -> Advice:
+    at = finding.first_step or 0
+    total = case.run.config.get("total_steps")
+    same: tuple[Remedy, ...] = ()
+    if isinstance(total, int) and not isinstance(total, bool):
+        text = f"give the schedule the planned {words.step(total)} steps"
+        same = ((text, {"scheduler.total_steps": total}),)
+    return Advice(
+        causes=(
+            "another scheduler, a callback or a person sets the value as well",
+            "the run was resumed with another number of steps, or without the scheduler's state",
+            "the plan in the header is not the one that was run",
+        ),
+        do=(
+            *same,
+            (f"look at what sets {finding.metric or 'it'} from step {words.step(at)} on", {}),
+            ("if the log is right, correct the plan in the header", {}),
+        ),
+        verify="every logged value lies on the plan",
+    )

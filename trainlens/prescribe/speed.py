@@ -1,0 +1,179 @@
+"""Advice on speed, on memory, and on the log itself."""
+
+from __future__ import annotations
+
+from trainlens import words
+from trainlens.detect.machine import readings
+from trainlens.prescribe.base import (
+    EXCLUDED,
+    Advice,
+    Case,
+    Expectation,
+    Hypothesis,
+    Remedy,
+    advises,
+)
+from trainlens.prescribe.signs.moment import waiting
+from trainlens.rules.base import Finding
+from trainlens.run import Run
+from trainlens.stats.noise import median
+
+_PREFETCH: Remedy = ("prefetch three batches in more workers", {"loader.prefetch": 3})
+_TIME_APART: Remedy = ("log data time and step time apart", {"record.data_time": True})
+_IDLE = 0.5
+
+
+@advises("slow-batch")
+def _slow_batch(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            _loader(case, finding),
+            "another process shares the machine",
+            "a checkpoint or an evaluation was counted into the step",
+        ),
+        do=() if case.run.with_role("data-time") else (_TIME_APART,),
+        verify="the slowest one per cent of steps takes less than three times the median",
+        expect=(Expectation(finding.metric, finding.split, "<", 3.0, "p99/median"),)
+        if finding.metric
+        else (),
+    )
+
+
+def _loader(case: Case, finding: Finding) -> Hypothesis:
+    """Whether the slow steps waited for data."""
+    text = "the data loader does not keep up"
+    shares = waiting(case.run, finding.first_step, finding.last_step)
+    if shares is None:
+        return Hypothesis(text, 0.5, do=(_PREFETCH,))
+    slow, else_ = words.percent(shares[0], 2), words.percent(shares[1], 2)
+    if shares[0] > 0.5 or (shares[0] > 0.3 and shares[0] > 2 * shares[1]):
+        said = f"waiting for data took {slow} of the slow steps, {else_} of the others"
+        return Hypothesis(text, 0.92, said, (_PREFETCH,))
+    said = f"waiting for data took only {slow} of the slow steps"
+    return Hypothesis("not the data loader", EXCLUDED, said)
+
+
+@advises("throughput-drop")
+def _throughput_drop(case: Case, finding: Finding) -> Advice:
+    run, waits = case.run, any(_is_wait(f) for f in case.faults("throughput-drop"))
+    leaks = any("growth" in f.evidence for f in case.faults("memory-pressure"))
+    causes = (
+        "the GPU is throttled (heat, power) or shared with another job",
+        "inputs got longer, or more of the model is trained, from that step on",
+        "a cache is full, or the disk or network is slower",
+    )
+    loading = "the data loader does not keep up"
+    starved = _idle(run)
+    if starved:
+        loading += f": the GPU computes {words.percent(starved, 2)} of the time"
+    first: tuple[str, ...] = (loading,) if waits or starved else ()
+    if leaks:
+        first += ("memory leaks, and the allocator works harder and harder",)
+    look = (f"compare the machine before and after step {words.step(finding.first_step or 0)}: "
+            "clocks, temperature, other jobs, the host it was resumed on")  # fmt: skip
+    measure = () if run.with_role("data-time") else (_TIME_APART,)
+    do: tuple[Remedy, ...] = (_PREFETCH, (look, {})) if first else ((look, {}), _PREFETCH)
+    return Advice(
+        causes=(*first, *causes) if first else (*causes, loading),
+        do=(*do, *measure),
+        verify="throughput is back within a tenth of its usual level for a twentieth of the run",
+    )
+
+
+def _is_wait(finding: Finding) -> bool:
+    return finding.metric != "" and "waits for data" in finding.message
+
+
+def _idle(run: Run) -> float:
+    """Share of the time that the GPU computes where that is little, 0 else or if unknown."""
+    for series in readings(run, "gpu-usage"):
+        value = series.finite.value
+        if len(value) and float(value.min()) >= 0:
+            share = median(value) / (100.0 if float(value.max()) > 1.0 else 1.0)
+            if 0 < share < _IDLE:
+                return share
+    return 0.0
+
+
+@advises("memory-pressure")
+def _memory_pressure(case: Case, finding: Finding) -> Advice:
+    if "growth" not in finding.evidence:
+        return Advice(
+            causes=("batches or inputs are near the largest that fit",),
+            do=(*_smaller(case.run), ("recompute activations in the backward pass", {})),
+            verify="memory stays below 90 % and the allocator never gives its cache back",
+        )
+    return Advice(
+        causes=(
+            "losses or outputs are kept with their graph from step to step",
+            "a list of tensors, a cache or a metric grows and is never emptied",
+            "inputs grow in the course of the run",
+        ),
+        do=(
+            ("keep numbers, not tensors: `.item()` or `.detach()` on all that is collected", {}),
+            ("empty metrics and caches at the end of each epoch", {}),
+            ("until it is found, save often and resume before memory runs out", {}),
+        ),
+        verify="memory is flat from the second epoch on",
+    )
+
+
+@advises("out-of-memory")
+def _out_of_memory(case: Case, finding: Finding) -> Advice:
+    causes = ["batches or inputs are larger than what fits", "single inputs are far longer"]
+    if any("growth" in f.evidence for f in case.faults("memory-pressure")):
+        causes.insert(0, "memory leaks (see memory-pressure)")
+    return Advice(
+        causes=tuple(causes),
+        do=(
+            *_smaller(case.run),
+            ("skip the batch and go on when it happens", {"guard.out_of_memory": "skip"}),
+            ("recompute activations in the backward pass, or cut the longest inputs", {}),
+        ),
+        verify="the count stays where it is over a whole epoch",
+    )
+
+
+def _smaller(run: Run) -> tuple[Remedy, ...]:
+    """Half of the batch, twice the accumulation, with values where the configuration has them."""
+    size = next(
+        (v for k in ("batch_size", "train_batch_size", "per_device_train_batch_size")
+         if isinstance(v := run.config.get(k), int) and v >= 2),
+        None,
+    )  # fmt: skip
+    if size is None:
+        return (("halve the batch and accumulate the gradient over two", {"batch.scale": 0.5}),)
+    text = f"lower the batch size from {size} to {size // 2} and accumulate the gradient over two"
+    return ((text, {"batch.size": size // 2, "batch.accumulation": 2}),)
+
+
+@advises("stalled-log")
+def _stalled_log(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "the process was suspended, preempted or waited in a queue",
+            "ranks wait for each other, or a data worker hangs",
+            "the disk was full, or slow to write to",
+        ),
+        do=(
+            ("look at what the process does (`py-spy dump`), at its ranks and at the disk", {}),
+            ("save often enough that a restart costs little", {}),
+        ),
+        verify="records come at the usual interval again",
+    )
+
+
+@advises("log-damage")
+def _log_damage(case: Case, finding: Finding) -> Advice:
+    return Advice(
+        causes=(
+            "the process was killed while it wrote",
+            "the disk was full, or the copy is incomplete",
+            "two processes wrote into one file",
+        ),
+        do=(
+            ("copy the log again from where it was written; `git lfs pull` for pointers", {}),
+            ("give each process a file of its own", {}),
+        ),
+        verify="`trainlens ls` shows no damage",
+    )
