@@ -59,3 +59,33 @@ def replace(path: Path, text: str) -> None:
     if not (begin and end):
         raise ValueError(f"{path}: no '{BEGIN}' with '{END}' behind it; add both where it belongs")
     path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def refresh(path: Path, found: Mapping[str, Sequence[Row]]) -> None:
+    """Put the tables of some benchmarks in place of their old ones, and leave the others.
+
+    Raises
+    ------
+    ValueError
+        If the page has no table of one of them.
+    """
+    page = path.read_text(encoding="utf-8")
+    for name, rows in found.items():
+        head = f"### {title(name)}\n"
+        before, begin, rest = page.partition(head)
+        if not begin:
+            raise ValueError(f"{path}: no table of {name}; write all of them first")
+        ends = [at for mark in ("\n### ", f"\n{END}") if (at := rest.find(mark)) >= 0]
+        new = f"\n`python -m benchmarks {name}`\n\n{markdown(rows)}\n"
+        page = before + head + new + rest[min(ends) :]
+    path.write_text(page, encoding="utf-8")
+
+
+def refresh_summary(path: Path, found: Mapping[str, Sequence[Row]]) -> None:
+    """Put the rows of some benchmarks that have a goal in place of the same rows of a summary."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for row in (row for some in found.values() for row in some if row.goal):
+        (new,) = markdown([row]).split("\n")[2:]
+        known = new.split(" | ")[:2]
+        lines = [new if line.split(" | ")[:2] == known else line for line in lines]
+    path.write_text("\n".join(lines), encoding="utf-8")

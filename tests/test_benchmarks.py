@@ -155,10 +155,30 @@ def test_every_benchmark_has_results(name):
 
 def test_arguments(capsys):
     assert main.options(["startup", "--quick"]).names == ["startup"]
-    for wrong in (["nonsense"], ["--write", "--quick"], ["--write", "startup"]):
+    for wrong in (["nonsense"], ["--write", "--quick"]):
         with pytest.raises(SystemExit):
             main.options(wrong)
         assert "error:" in capsys.readouterr().err
+
+
+def test_tables_of_some_benchmarks_leave_the_others(tmp_path):
+    def rows(ours):
+        return [Row("goal", "p", 2.0, ours, ">= 2x"), Row("none", "p", 2.0, ours)]
+
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{document.BEGIN}\nold\n{document.END}\nbelow\n")
+    document.replace(page, document.everything({"startup": rows(1.0), "memory": rows(0.5)}))
+    summary = tmp_path / "summary.md"
+    summary.write_text(document.summary({"startup": rows(1.0)}) + "\nbelow\n")
+    document.refresh(page, {"memory": rows(0.25)})
+    document.refresh_summary(summary, {"startup": rows(0.25)})
+    told = page.read_text()
+    assert told.startswith("above\n")
+    assert told.endswith(f"{document.END}\nbelow\n")
+    assert [told.count(ratio) for ratio in ("2.00x", "4.00x", "8.00x")] == [2, 0, 2]
+    assert [summary.read_text().count(ratio) for ratio in ("2.00x", "8.00x")] == [0, 1]
+    with pytest.raises(ValueError, match="no table of scaling"):
+        document.refresh(page, {"scaling": rows(1.0)})
 
 
 def test_pages_have_their_markers(tmp_path):

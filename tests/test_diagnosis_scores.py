@@ -25,7 +25,7 @@ from trainlens.run import Run, Series, unknown
 
 LONGEST = 2000
 FLOOR = 5 / 6
-FLOORS = dict.fromkeys(("overfitting", "slow divergence", "loss-spike", "stagnation"), 4 / 6)
+FLOORS = {"stagnation": 4 / 6}
 """Recalls that six small runs of a kind have had at least; more often missed ones are lower."""
 
 

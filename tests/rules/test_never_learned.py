@@ -156,3 +156,13 @@ def test_validation_that_guesses_while_training_learns():
     assert found[1].split == "val"
     learned = list(never_learned(a_run(loss=loss, val_accuracy=(at, np.linspace(0.1, 0.8, 30)))))
     assert [f.status for f in learned] == [Status.PASS]
+
+
+def test_a_flat_and_noisy_loss_is_a_warning_with_its_bound():
+    loss = np.exp(0.09 * np.random.default_rng(2).standard_normal(160))
+    (found,) = never_learned(a_run(loss=loss))
+    assert found.status is Status.FAIL
+    assert found.severity == "warning"
+    assert 0.05 < found.evidence["drop_at_most"] < 0.075
+    falling = loss * np.linspace(1.0, 0.92, 160)
+    assert not any(f.failed for f in never_learned(a_run(loss=falling)))

@@ -183,3 +183,21 @@ def test_a_loss_with_next_to_nothing_left_is_an_information():
     found = only(a_run(loss=np.concatenate([np.geomspace(2.0, 0.02, 200), stopped()[-800:] / 20])))
     assert (found.status, found.severity) == (Status.FAIL, Severity.INFO)
     assert "little left to learn" in found.message
+
+
+def test_recovering_from_a_start_that_blew_up_is_no_pace_of_learning():
+    n = 2000
+    x = np.arange(1, n + 1)
+    curve = 0.8 + 0.2 * (1 + x / 400) ** -0.5
+    surge = 1 + 2.2 * np.exp(-(((x - 20) / 25.0) ** 2))
+    rng = np.random.default_rng(0)
+    found = only(a_run(loss=curve * surge * np.exp(0.01 * rng.standard_normal(n))))
+    assert not found.failed
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.1])
+def test_a_learning_rate_at_its_peak_is_no_reason_to_converge(sigma):
+    rate = np.minimum(1.0, np.arange(1, 401) / 120) * 1e-3
+    for made in range(8):
+        loss = stopped(n=400, stop=0.1, sigma=sigma, seed=made)
+        assert "Converged" not in only(a_run(loss=loss, lr=rate)).message

@@ -271,7 +271,7 @@ def _start_of_the_end(case: Case, finding: Finding) -> Hypothesis | None:
             same = (fault.metric, fault.split) == (finding.metric, finding.split)
             if same and at is not None and at <= last and first <= (fault.last_step or at):
                 told = f"it never came back, and the run {said} from step {words.step(at)} on"
-                return Hypothesis(f"that of the {rule}", 0.95, told, (go_back(at),))
+                return Hypothesis(f"a part of the {rule}", 0.95, told, (go_back(at),))
     return None
 
 

@@ -31,7 +31,8 @@ def never_learned(
 
     A fault where no first stretch of the run, of whatever length, stands out by 2 % and more than
     noise above what came later, and where the data leave at most `flat` of improvement possible
-    (`flat_at_chance` where the level is ln C within 2 %: what guessing among C classes gives).
+    (`flat_at_chance` where the level is ln C within 2 %: what guessing among C classes gives). Up
+    to half as much again it is a warning, if no more than 0.6 of `flat` is seen.
     Without a loss, an accuracy that stays at 1 / C is judged; so is one of validation although
     the training loss falls by a quarter or more. A measure of quality that is 0 to the digit in
     every evaluation while the loss falls is a finding of its own: of the evaluation or the labels,
@@ -125,7 +126,7 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
     }
     known = curve_of(curve)
     if classes := stuck_at_chance(known.place, known.level, curve.value):
-        return _flat(run, curve, found, evidence, classes)
+        return _flat(run, curve, found, evidence, classes, flat)
     if found.learned or found.total.lower(2.33) > 0.02:
         fallen = 1.0 - math.exp(-max(found.drop, found.total.value, 0.02))
         return passed(f"It learned: the loss fell by {words.percent(fallen, 2)}.", curve,
@@ -161,19 +162,19 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
             curve,
             evidence=evidence,
         )
-    return _flat(run, curve, found, evidence, classes)
+    return _flat(run, curve, found, evidence, classes, flat)
 
 
 def _is_flat(found: Learning, allowed: float) -> bool:
-    """Whether hardly any improvement is possible, or none is seen and not much is possible."""
+    """Whether hardly any improvement is possible, or little is seen and not much is possible."""
     if found.total.value < -allowed:
         return False
-    seen = max(abs(found.total.value), abs(found.drop))
-    return found.reach <= allowed or (seen <= 0.25 * allowed and found.reach <= 1.5 * allowed)
+    seen = max(found.total.value, found.drop)
+    return found.reach <= allowed or (seen <= 0.6 * allowed and found.reach <= 1.5 * allowed)
 
 
 def _flat(
-    run: Run, curve: Series, found: Learning, evidence: dict[str, float], classes: int
+    run: Run, curve: Series, found: Learning, evidence: dict[str, float], classes: int, flat: float
 ) -> Finding:
     first, last = int(curve.step[0]), int(curve.step[-1])
     level, count = words.number(evidence["level"]), words.plural(len(curve), "point")
@@ -197,14 +198,16 @@ def _flat(
         said = said.replace("since the first step", "since the log begins", 1)
         said += f" It begins at step {words.step(first)}: what was learned before is not known."
     confidence = 0.98 if found.reach < 0.02 or classes else 0.9
+    unsure = not classes and found.reach > flat
+    severity = "info" if resumed else "warning" if unsure else None
     return fail(
         said,
         curve,
         first_step=first,
         last_step=last,
         evidence=evidence,
-        severity="info" if resumed else None,
-        confidence=confidence,
+        severity=severity,
+        confidence=0.75 if unsure else confidence,
     )
 
 

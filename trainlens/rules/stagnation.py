@@ -13,7 +13,7 @@ from trainlens import words
 from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
-from trainlens.stats.blocks import Floats
+from trainlens.stats.blocks import Floats, block_medians
 from trainlens.stats.chance import stuck_at_chance
 from trainlens.stats.gains import gain
 from trainlens.stats.noise import median
@@ -84,9 +84,26 @@ class _Rate:
         return 1.0 if last + 1 >= len(x) else float(x[last + 1])
 
 
+_EARLY, _SURGE = 0.2, 0.25
+
+
+def _without_surge(x: Floats, y: Floats) -> Floats:
+    """A curve without its rise above its first values, where it has one early on.
+
+    What a loss loses that has blown up without warmup only brings it back: no pace of learning
+    that what follows could be measured by.
+    """
+    head = median(y[: max(3, len(y) // 500)])
+    _, early = block_medians(x, y, 200)
+    early = early[: max(1, int(_EARLY * len(early)))]
+    limit = head + _SURGE
+    return np.minimum(y, limit) if float(early.max()) > limit else y
+
+
 def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Finding:
     known = curve_of(curve)
-    x, y, start = known.place, known.level, known.learning
+    x, start = known.place, known.learning
+    y = _without_surge(x, known.level)
     never = start is not None and not start.learned and start.reach < 0.12
     if never or stuck_at_chance(x, y, curve.value):
         return skip("the loss never fell by more than its noise: see never-learned", curve)
@@ -99,7 +116,8 @@ def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Find
     if rate is None:
         return _stopped(curve, x, y, x, flat, None) if flat else _going_on(curve, x, y)
     flat = flat or plateau(x, y, least_gain=least_gain, share=0.4, stages=stages)
-    if flat is None:
+    # Levelling off is convergence only where the learning rate has decayed.
+    if flat is None or float(rate.share[-1]) > 0.5:
         return _going_on(curve, x, y)
     if rate.low_from(x) < premature:
         return _stopped(curve, x, y, x, flat, rate)

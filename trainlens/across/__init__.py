@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from trainlens.coincidence import Shared, told
+from trainlens.across.coincidence import Shared, told
+from trainlens.across.replicas import Copies, copies
 from trainlens.judged import Judged, pointless
-from trainlens.replicas import Copies, copies
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding
 from trainlens.run import Key, Notice
