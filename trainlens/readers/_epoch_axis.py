@@ -65,9 +65,11 @@ def _training(run: Run) -> Series | None:
 
 
 def _place(series: Series, training: Series) -> Ints | None:
-    if len(series) < _FEWEST or not _counts_up(series.step):
+    if len(series) < _FEWEST:
         return None
     if int(series.step.max() + 1) * _RATIO > int(training.step.max()):
+        return None
+    if not _counts_up(series.step):
         return None
     if not (np.isnan(series.wall_time).any() or np.isnan(training.wall_time).any()):
         return _by(series.wall_time, training.wall_time, series, training)
