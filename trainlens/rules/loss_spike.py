@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,8 +60,8 @@ def loss_spike(run: Run, *, least_points: int = 30, most: int = 5) -> Iterator[F
             evidence={"points": found.seen, "largest_z": found.largest},
         )
         return
-    if _ties(series) > 0.5:
-        same = f"{words.percent(_ties(series))} of the points of {series.metric} are the same value"
+    if (ties := _ties(series)) > 0.5:
+        same = f"{words.percent(ties)} of the points of {series.metric} are the same value"
         yield inconclusive(f"{same}, so that nearly every other one would be a spike", series)
         return
     if (second := second_level(series)) is not None:
@@ -75,9 +75,15 @@ def loss_spike(run: Run, *, least_points: int = 30, most: int = 5) -> Iterator[F
         if (every := period(habit, chance=chance)) is not None:
             yield _regular(series, habit, every)
             return
+    yield from _largest(run, series, spikes, found.events[:1000], most)
+
+
+def _largest(
+    run: Run, series: Series, spikes: Sequence[Event], held: Sequence[Event], most: int
+) -> Iterator[Finding]:
+    """The gravest spikes in their order, the last of them with a word on the others."""
     large = sorted(spikes, key=lambda e: -e.z)[: max(most, _LOOKED_AT)]
     anew = [e for e in large if restarts_mean(series, e)]
-    held = found.events[:1000]
     judged = [
         (e, _finding(run, series, e, _of_means(e, anew), expected_by_chance(series, e, held)))
         for e in large
