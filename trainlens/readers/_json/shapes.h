@@ -41,11 +41,12 @@ typedef struct {
     int busy;
 } Scanner;
 
+/* Made without its content: Python shares bytes objects of length one, which must not be changed. */
 static PyObject *lowered(const char *key, size_t size) {
-    PyObject *copy = PyBytes_FromStringAndSize(key, (Py_ssize_t)size);
+    PyObject *copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
     char *c = copy ? PyBytes_AsString(copy) : NULL;
     for (size_t i = 0; c && i < size; i++)
-        if (c[i] >= 'A' && c[i] <= 'Z') c[i] += 'a' - 'A';
+        c[i] = key[i] >= 'A' && key[i] <= 'Z' ? key[i] + ('a' - 'A') : key[i];
     return copy;
 }
 
