@@ -18,7 +18,7 @@ const charts = source.charts.map((c) => {
 });
 const modeOf = (chart) => (chart.own ? "step" : state.mode);
 const shown = (chart) => chart.lines.filter((l) => !state.off.has(l.r)).map(load);
-const isLog = (chart) => (state.log === "auto" ? chart.logAxis ?? chart.log
+const isLog = (chart) => !chart.zero && (state.log === "auto" ? chart.logAxis ?? chart.log
   : state.log === "log");
 let spans = {};
 function fullSpan(chart) {
@@ -79,6 +79,8 @@ function range(chart, lines, span, log) {
       for (const v of line.low === line.mean ? [line.mean[i]] : [line.low[i], line.high[i]])
         if (!Number.isNaN(v) && (!log || v > 0)) values.push(log ? Math.log(v) : v);
   }
+  // What is a difference shows where there is none.
+  if (chart.zero) values.push(0);
   if (!values.length) return { low: log ? Math.log(0.1) : 0, high: log ? 0 : 1, cut: false };
   const sorted = Float64Array.from(values).sort(), n = sorted.length;
   let low = sorted[0], high = sorted[n - 1];
@@ -138,10 +140,10 @@ function draw(chart) {
   pen.beginPath();
   pen.rect(left, top - 1, right - left, bottom - top + 2);
   pen.clip();
-  context(pen, chart, lines, mode, x, top, bottom);
-  const rank = (l) => (l.r === hot ? 2 : source.runs[l.r].c === null ? 0 : 1);
+  context(pen, chart, lines, mode, x, y, top, bottom);
+  const rank = (l) => (l.r === hot ? 4 : source.runs[l.r].c === null ? 0 : 2) - (l.faint ? 1 : 0);
   for (const line of [...lines].sort((a, b) => rank(a) - rank(b)))
-    stroke(pen, chart, line, { span, mode, log, x, y, many: lines.length });
+    stroke(pen, chart, line, { span, mode, log, x, y, many: lines.filter((l) => !l.faint).length });
   pen.restore();
   notFinite(pen, lines, mode, x, left, right, bottom);
   if (cut) {
@@ -200,7 +202,7 @@ function joined(ranges) {
   return out;
 }
 // Behind the curves: ranges of findings, borders of attempts, phases of a lone run.
-function context(pen, chart, lines, mode, x, top, bottom) {
+function context(pen, chart, lines, mode, x, y, top, bottom) {
   const ends = (mark) => {
     const a = x(place(mark.a, mark.run, mode));
     return [a, Math.max(a + 2, x(place(mark.b, mark.run, mode)))];
@@ -219,6 +221,22 @@ function context(pen, chart, lines, mode, x, top, bottom) {
   for (const mark of seen)
     if (mark.n === state.focus && (mark.chart === chart.k || !chart.own))
       shade(ends(mark), mark.sev, 0.18);
+  if (chart.zero) {
+    const level = Math.round(y(0)) + 0.5, { left, right } = chart.scale;
+    pen.fillStyle = pen.strokeStyle = ink.ink;
+    if (chart.late !== undefined) {
+      const at = Math.max(left, x(place(chart.late, lines[0]?.r ?? 0, mode)));
+      pen.globalAlpha = 0.05;
+      pen.fillRect(at, top, Math.max(0, right - at), bottom - top);
+    }
+    pen.globalAlpha = 0.6;
+    pen.beginPath();
+    pen.moveTo(left, level);
+    pen.lineTo(right, level);
+    pen.stroke();
+    pen.globalAlpha = 1;
+    return;
+  }
   if (chart.own) return;
   const runs = [...new Set(lines.map((l) => l.r))];
   if (runs.length > 4) return;
@@ -251,7 +269,7 @@ function stroke(pen, chart, line, { span, mode, log, x, y, many }) {
   if (!n || Number.isNaN(xs[0])) return;
   const from = Math.max(0, above(xs, span[0]) - 1), to = Math.min(n, above(xs, span[1]) + 1);
   const colour = colourOf(line.r), other = chart.trained && line.s !== "train";
-  const faint = hot >= 0 && line.r !== hot ? 0.2 : 1;
+  const faint = (hot >= 0 && line.r !== hot ? 0.2 : 1) * (line.faint ? 0.4 : 1);
   // More than a few bands make mud; then only the run under the pointer shows its own.
   const banded = line.low !== line.mean && (many <= 6 || line.r === hot);
   pen.strokeStyle = pen.fillStyle = colour;
@@ -287,16 +305,18 @@ function stroke(pen, chart, line, { span, mode, log, x, y, many }) {
     trace(line.mean);
   }
   pen.globalAlpha = faint;
-  pen.lineWidth = line.r === hot ? 2 : 1.3;
+  pen.lineWidth = line.faint ? 0.8 : line.r === hot ? 2 : 1.3;
   pen.setLineDash(other ? [5, 3] : DASHES[source.runs[line.r].d % 4]);
-  trace(smooth || line.mean);
+  // Single differences are dots around their running mean.
+  const dots = line.faint && chart.zero;
+  if (!dots) trace(smooth || line.mean);
   pen.setLineDash([]);
   // Few evaluations are points that a line joins, not a curve.
-  if (to - from <= 60 && many <= 16)
+  if (dots || (to - from <= 60 && many <= 16 && !line.faint && !chart.zero))
     for (let i = from; i < to; i++)
       if (!Number.isNaN(line.mean[i])) {
         pen.beginPath();
-        pen.arc(x(xs[i]), y(line.mean[i]), 1.8, 0, 7);
+        pen.arc(x(xs[i]), y(line.mean[i]), dots && to - from > 60 ? 1 : 1.8, 0, 7);
         pen.fill();
       }
   pen.globalAlpha = 1;

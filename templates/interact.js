@@ -53,7 +53,8 @@ function showTip(chart, at, point) {
   const many = last[i] > first[i];
   const head = mode !== "step" ? `${told(at, mode)} · ` : "";
   tip.append(make("div", "when", head + (many
-    ? `steps ${whole(first[i])}–${whole(last[i])}, mean (min–max)` : `step ${whole(first[i])}`)));
+    ? `steps ${whole(first[i])}–${whole(last[i])}, mean (min–max)`
+    : `step ${whole(first[i])}${chart.zero ? ", difference (95 % interval)" : ""}`)));
   const most = 16;
   for (const row of rows.slice(0, most)) {
     const item = make("div", `row${row.line.r === hot ? " hot" : ""}`), run = source.runs[row.line.r];

@@ -102,11 +102,12 @@ function told(x, mode) {
 }
 
 // --- state, kept in the address so that a view can be shared ---
-const state = { mode: "step", zoom: null, smooth: 0.5, log: "auto", off: new Set(), focus: 0 };
+const USUAL = source.by || "step";
+const state = { mode: USUAL, zoom: null, smooth: 0.5, log: "auto", off: new Set(), focus: 0 };
 let hot = -1;
 function writeState() {
   const parts = [];
-  if (state.mode !== "step") parts.push(`x=${state.mode}`);
+  if (state.mode !== USUAL) parts.push(`x=${state.mode}`);
   if (state.zoom) parts.push(`z=${state.zoom.map((v) => +v.toPrecision(8)).join(",")}`);
   if (state.smooth !== 0.5) parts.push(`s=${state.smooth}`);
   if (state.log !== "auto") parts.push(`y=${state.log}`);

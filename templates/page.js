@@ -141,7 +141,7 @@ function listenControls() {
     button.addEventListener("click", () => showEvidence(Number(button.dataset.evidence)));
   for (const chart of charts) {
     const on = (name, act) =>
-      chart.figure.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+      chart.figure.querySelector(`[data-do=${name}]`)?.addEventListener("click", act);
     on("log", () => { chart.logAxis = !isLog(chart); byId("y-axis").value = state.log = "auto"; refresh(); });
     on("csv", () => save(csv([chart]), `${chart.k}.csv`));
     on("png", () => png(chart));

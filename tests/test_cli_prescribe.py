@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import trainlens
 from trainlens.cli import cli
 from trainlens.errors import UsageError
+from trainlens.expectation import Expectation, load
 from trainlens.judged import judged
-from trainlens.prescribe.expect import Expectation
-from trainlens.prescribe.plan import Prepared, document, plan
+from trainlens.prescribe.plan import Prepared, document, plan, prepared
 from trainlens.prescribe.vocabulary import problem
 from trainlens.render.prescription import prescription
 from trainlens.rules import Diagnosis
@@ -55,7 +56,7 @@ def test_text_says_what_why_and_how_to_verify(tmp_path):
     assert "the learning rate is too small: its peak is 1e−10, and the loss moved by 0.0 %" in text
     assert "1) raise the peak learning rate from 1e−10 to 0.0005 (optimizer.lr: 0.0005)." in text
     assert "Check: the loss falls below its first value" in text
-    assert "Expect: train/loss last < " in text
+    assert "Expect: end(train/loss) < " in text
 
 
 def test_the_patch_is_versioned_and_in_the_vocabulary(tmp_path):
@@ -64,15 +65,17 @@ def test_the_patch_is_versioned_and_in_the_vocabulary(tmp_path):
     assert result.return_value == 0
     assert f"{out}: 1 setting" in result.stderr
     held = json.loads(out.read_text())
-    assert list(held) == ["schema", "run", "patch", "because", "verify", "expect"]
+    keys = ["schema", "run", "patch", "because", "verify", "expect", "unmeasured"]
+    assert list(held) == keys
     assert (held["schema"], held["run"]) == ("trainlens.patch/1", "flat")
     assert held["patch"] == {"optimizer.lr": 5e-4}
     assert held["because"] == {"optimizer.lr": "never-learned"}
     assert not any(problem(k, v) for k, v in held["patch"].items())
     (one,) = held["expect"]
-    assert (one["metric"], one["split"], one["stat"], one["op"]) == ("loss", "train", "last", "<")
+    assert (one["metric"], one["split"], one["stat"], one["op"]) == ("loss", "train", "end", "<")
     assert 3.3 < one["value"] < 3.4
     assert Expectation.of(one).mapping == one
+    assert load(out) == (Expectation.of(one),)
 
 
 def test_a_healthy_run_has_nothing_to_change_and_no_patch(tmp_path):
@@ -92,6 +95,43 @@ def test_one_rule_only(tmp_path):
     assert "No finding of overfitting." in result.stdout
     with pytest.raises(UsageError, match="unknown rule 'nonsense'"):
         run(path, "--rule", "nonsense")
+
+
+def test_settings_of_no_use_are_told_as_diagnose_tells_them(tmp_path):
+    path, config = flat(tmp_path), tmp_path / "trainlens.toml"
+    config.write_text('[roles]\nnobody = "loss"\n')
+    told = []
+    for command in ("prescribe", "diagnose"):
+        arguments = [command, path, "--no-cache", "--config", str(config)]
+        told.append(CliRunner().invoke(cli, arguments, standalone_mode=False).stderr)
+    said = "the role of 'nobody' is unused"
+    assert [said in " ".join(text.split()) for text in told] == [True, True]
+
+
+def test_a_remedy_that_no_number_proves_says_why(tmp_path):
+    made = plan(prepared(diagnosed(tmp_path)), "log-damage")
+    assert made.unmeasured == {"log-damage": "damage is no value of a series; --strict fails on it"}
+    assert document(made)["unmeasured"] == dict(made.unmeasured)
+    text = " ".join(prescription(made, "log-damage").split())
+    assert "nothing for log-damage: damage is no value of a series" in text
+
+
+def diagnosed(folder):
+    return trainlens.diagnose(trainlens.load_one(torn(folder)))
+
+
+def test_lost_records_matter_where_that_is_asked_for(tmp_path):
+    path = torn(tmp_path)
+    assert run(str(path)).return_value == 0
+    assert run(str(path), "--strict").return_value == 1
+
+
+def torn(folder):
+    path = folder / "torn.jsonl"
+    rows = [json.dumps({"step": i, "loss": 3 / (1.0 + i)}) for i in range(N)]
+    rows[200:230] = ["{broken" for _ in range(30)]
+    path.write_text("\n".join(rows) + "\n")
+    return path
 
 
 def test_a_patch_is_of_one_run(tmp_path):

@@ -19,10 +19,12 @@ LAYERS = [
         "splits",
         "_role_table",
         "compact",
+        "leaves",
     },
     {"roles", "run", "stats"},
     {"detect"},
-    {"readers", "rules", "compare"},
+    {"expectation"},
+    {"readers", "rules", "comparison"},
     {
         "prescribe",
         "plots",

@@ -88,6 +88,15 @@ def test_a_rule_of_a_package_is_run_set_selected_and_explained(site, log):
     assert [r["name"] for r in listed if r["package"] == "odd-rules"] == ["always-odd"]
 
 
+def test_what_a_rule_of_a_package_found_can_be_asked_for(site, log):
+    install(site, "odd-rules", GOOD)
+    ran = trainlens(site, "prescribe", log, "--rule", "always-odd")
+    assert (ran.returncode, "always-odd" in ran.stdout) == (0, True)
+    ran = trainlens(site, "prescribe", log, "--rule", "always-odd", "--no-plugins")
+    assert ran.returncode == 2
+    assert "unknown rule 'always-odd'" in ran.stderr
+
+
 def test_without_plugins_nothing_of_theirs_is_imported(site, log):
     install(site, "odd-rules", "raise RuntimeError('imported')")
     ran = trainlens(site, "diagnose", log, "--no-plugins")

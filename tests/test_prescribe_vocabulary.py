@@ -106,28 +106,3 @@ def test_every_setting_is_explained():
     for name, setting in VOCABULARY.items():
         assert setting.meaning, name
         assert setting.config, name
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"metric": "loss", "split": "train", "op": "<", "value": 1.0},
-        {"metric": "loss", "split": "train", "op": "~", "value": 1.0, "at": 3},
-        {"metric": "loss", "split": "train", "op": "<", "value": 1.0, "at": 3, "stat": "last"},
-        {"metric": "loss", "split": "train", "op": "<", "value": 1.0, "stat": "mode"},
-        {"metric": "loss", "split": "train", "op": "<", "stat": "last"},
-        {"metric": "loss", "split": "train", "op": "<", "value": 1.0, "at": 3, "when": 4},
-    ],
-)
-def test_what_is_no_expectation_is_refused(bad):
-    with pytest.raises(ValueError, match=r"."):
-        Expectation.of(bad)
-
-
-def test_an_expectation_as_text():
-    one = Expectation("mpjpe", "val", "<", 93.92, at=12_000)
-    assert str(one) == "val/mpjpe at step 12\u202f000 < 93.92"
-    other = Expectation("loss", "train", "<=", 3.0, "max", first=10, last=20)
-    assert str(other) == "train/loss max from step 10 up to step 20 <= 3"
-    assert other.mapping == {"metric": "loss", "split": "train", "stat": "max", "from": 10,
-                             "to": 20, "op": "<=", "value": 3.0}  # fmt: skip

@@ -22,31 +22,10 @@ from trainlens.run import Run, Series, unknown
 ROOT = Path(__file__).parent.parent
 
 MISSED = {
-    "bad-init": "the first layer is compared with the output layer, whose bias has grown by the "
-    "third look; the layers between are 500 times smaller",
-    "early-decay": "only the loss could tell that more was to be had, and it is noisy",
-    "lr-too-high": "the loss leaps down to chance level at once and lies there: to the rules it "
-    "fell from its first value, then stays",
-    "no-warmup": "the loss breaks at step 100 of 600, later than the first 5 %; a cross-entropy "
-    "that climbs back to chance stays below twice its best",
-    "shuffled-labels": "no rule says that validation never left chance while the loss fell",
+    "shuffled-labels": "the loss ends 4 % below the logarithm of 6, and accuracy at 0.27 of 6 "
+    "classes: a hard task looks the same to who does not know the labels",
 }
 """Faults that the rules do not find, and why."""
-
-_SETTLED = "it converged early and lies at its floor: true, and nothing is wrong"
-_LOOSE = "one loose evaluation at the full learning rate; most of the evaluations that the noise "
-_LOOSE += "is taken from come later, where it is smaller"
-
-WARNED = {
-    "bad-init": ("stagnation", _SETTLED),
-    "dead-units": ("validation-jump", _LOOSE),
-    "lr-jump": ("validation-jump", "one loose evaluation at a constant learning rate"),
-    "lr-to-nan": ("stagnation", _SETTLED),
-    "lr-too-high": ("stagnation", _SETTLED),
-    "no-warmup": ("validation-jump", "right: at its peak the rate is high for this twin, too"),
-    "slow-loader": ("validation-jump", _LOOSE),
-}
-"""Healthy twins that get a warning, and what to think of it."""
 
 NAMES = sorted(trainings())
 
@@ -70,23 +49,17 @@ def test_the_fault_is_found(outcomes, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sick_run_gets_no_more_wrong_findings_than_its_twin(outcomes, name):
     false = set(outcomes[name, True].false)
-    assert false <= {WARNED.get(name, ("",))[0]}, outcomes[name, True].messages
+    assert not false, outcomes[name, True].messages
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WARNED])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_healthy_twin_is_left_alone(outcomes, name):
     assert not outcomes[name, False].false, outcomes[name, False].messages
 
 
-@pytest.mark.parametrize("name", WARNED)
-def test_a_known_warning_on_a_twin_stays_the_only_one(outcomes, name):
-    assert set(outcomes[name, False].false) <= {WARNED[name][0]}, outcomes[name, False].messages
-
-
 def test_exceptions_stay_exceptions():
-    assert set(MISSED) | set(WARNED) <= set(NAMES)
-    assert len(MISSED) <= 6
-    assert len(WARNED) <= 7
+    assert set(MISSED) <= set(NAMES)
+    assert len(MISSED) <= 2
 
 
 @pytest.mark.parametrize("name", NAMES)

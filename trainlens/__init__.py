@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Chunk": "run",
     "Column": "run",
+    "Comparison": "comparison",
     "Diagnosis": "rules",
     "Finding": "rules.base",
     "Notice": "run",
@@ -25,6 +26,7 @@ _HOMES = {
     "Runs": "run",
     "Series": "run",
     "TrainlensError": "errors",
+    "compare": "comparison",
     "diagnose": "api",
     "diagnose_all": "api",
     "discover": "readers",
@@ -36,6 +38,7 @@ _HOMES = {
 __all__ = [
     "Chunk",
     "Column",
+    "Comparison",
     "Diagnosis",
     "Finding",
     "Notice",
@@ -44,6 +47,7 @@ __all__ = [
     "Series",
     "TrainlensError",
     "__version__",
+    "compare",
     "diagnose",
     "diagnose_all",
     "discover",
@@ -54,6 +58,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from trainlens.api import diagnose, diagnose_all, report
+    from trainlens.comparison import Comparison, compare
     from trainlens.errors import TrainlensError
     from trainlens.readers import discover, load, load_one
     from trainlens.rules import Diagnosis

@@ -1,14 +1,16 @@
-"""The two calls that do a whole job: `diagnose` and `report`."""
+"""The calls that do a whole job: `diagnose`, `diagnose_all` and `report`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     import os
+
+    from typing_extensions import Unpack
 
     from trainlens.rules import Diagnosis
     from trainlens.run import Run
@@ -19,21 +21,11 @@ if TYPE_CHECKING:
 FORMATS = ("html", "md")
 
 
-def diagnose(
-    run: Run,
-    *,
-    profile: str | None = None,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    config: Config = None,
-    plugins: bool = True,
-) -> Diagnosis:
-    """Judge a run by every rule and say what to do about what is wrong.
+class How(TypedDict, total=False):
+    """How runs are judged: what `diagnose`, `diagnose_all` and `report` take by name.
 
     Parameters
     ----------
-    run : Run
     profile : str, optional
         ``default`` (scale-free) or ``seed`` (fixed, unit-dependent thresholds).
     select, ignore : iterable of str
@@ -45,6 +37,24 @@ def diagnose(
         suppress. The parameters above count more.
     plugins : bool
         Whether the rules of other packages are asked as well.
+    """
+
+    profile: str | None
+    select: Iterable[str]
+    ignore: Iterable[str]
+    settings: Mapping[str, Mapping[str, Any]] | None
+    config: Config
+    plugins: bool
+
+
+def diagnose(run: Run, **how: Unpack[How]) -> Diagnosis:
+    """Judge a run by every rule and say what to do about what is wrong.
+
+    Parameters
+    ----------
+    run : Run
+    **how
+        `profile`, `select`, `ignore`, `settings`, `config`, `plugins`: see `How`.
 
     Returns
     -------
@@ -60,19 +70,10 @@ def diagnose(
     UserWarning
         What of `config` is not in force, and packages whose rules are left out.
     """
-    return _judging(profile, select, ignore, settings, config, plugins)(run)
+    return _judging(**how)(run)
 
 
-def diagnose_all(
-    runs: Iterable[Run],
-    *,
-    profile: str | None = None,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    config: Config = None,
-    plugins: bool = True,
-) -> list[Diagnosis]:
+def diagnose_all(runs: Iterable[Run], **how: Unpack[How]) -> list[Diagnosis]:
     """Judge several runs, each with what the others tell about it.
 
     Where the same fault begins at the same step in several runs, its causes say so and name them;
@@ -81,7 +82,7 @@ def diagnose_all(
     Parameters
     ----------
     runs : iterable of Run
-    profile, select, ignore, settings, config, plugins
+    **how
         As in `diagnose`.
 
     Returns
@@ -95,17 +96,17 @@ def diagnose_all(
     """
     from trainlens.across import compared
 
-    judge = _judging(profile, select, ignore, settings, config, plugins)
+    judge = _judging(**how)
     return compared(judge(run) for run in runs)
 
 
 def _judging(
-    profile: str | None,
-    select: Iterable[str],
-    ignore: Iterable[str],
-    settings: Mapping[str, Mapping[str, Any]] | None,
-    config: Config,
-    plugins: bool,
+    profile: str | None = None,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config = None,
+    plugins: bool = True,
 ) -> Judging:
     import warnings
     from datetime import date
@@ -124,17 +125,13 @@ def report(
     runs: Sequence[Run],
     out: str | os.PathLike[str],
     *,
-    profile: str | None = None,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    config: Config = None,
-    plugins: bool = True,
     formats: Iterable[str] = ("html",),
     plots: bool = True,
     title: str = "",
     command: str = "",
+    baseline: str = "",
     clock: Callable[[], float] = time.time,
+    **how: Unpack[How],
 ) -> list[Path]:
     """Write the report of some runs into a folder.
 
@@ -144,16 +141,18 @@ def report(
         What `load` returned; its notices are shown.
     out : path-like
         Folder, made where it is missing.
-    profile, select, ignore, settings, config, plugins
-        As in `diagnose`.
     formats : iterable of {"html", "md"}
         Pages to write beside ``report.json``.
     plots : bool
         Whether PNG diagnostics are drawn.
     title, command : str
         Shown on the page.
+    baseline : str
+        Name of the run that the others are compared with; empty for no comparison.
     clock : callable
         Gives the Unix time that the report carries.
+    **how
+        As in `diagnose`.
 
     Returns
     -------
@@ -164,17 +163,22 @@ def report(
     ------
     OutputError
         The folder cannot be written.
+    UsageError
+        There is no run of the name of the baseline, or no other one.
     """
+    from trainlens.jobs import held_against
     from trainlens.render.folder import write_report
 
-    judge = _judging(profile, select, ignore, settings, config, plugins)
+    judge = _judging(**how)
+    diagnoses = [judge(run) for run in runs]
     return write_report(
-        [judge(run) for run in runs],
+        diagnoses,
         Path(out),
         notices=getattr(runs, "notices", ()),
         formats=tuple(formats),
         plots=plots,
         title=title,
         command=command,
+        comparison=held_against(baseline, [d.run for d in diagnoses]),
         now=clock(),
     )

@@ -6,17 +6,22 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from trainlens.across import compared
 from trainlens.engine import Engine, helper
+from trainlens.errors import UsageError
 from trainlens.judged import Judged, pointless
 from trainlens.place import LARGE, Place, engine_for
 from trainlens.readers import Survey
 from trainlens.reporting import MANY, Digest, together
 from trainlens.reporting.selection import choose, detailed
-from trainlens.run import Key, Notice
-from trainlens.work import Extra, Judging, detail, shorten
+from trainlens.run import Key, Notice, Run
+from trainlens.words import nearest
+from trainlens.work import Extra, Judging, detail, only_compared, shorten
+
+if TYPE_CHECKING:
+    from trainlens.comparison.model import Comparison
 
 T = TypeVar("T")
 
@@ -51,7 +56,8 @@ def silent(results: Iterator[T], total: int) -> Iterator[T]:
 class Page:
     """A report that is wanted: the parameters are those of `trainlens.report`.
 
-    Beside them `runs`: how many runs of many get a page of their own at most.
+    Beside them `runs`: how many runs of many get a page of their own at most. `baseline` is the
+    name of the run that the others are compared with, empty for no comparison.
     """
 
     folder: Path
@@ -60,6 +66,7 @@ class Page:
     command: str = ""
     plots: bool = True
     runs: int = 50
+    baseline: str = ""
 
 
 def report(
@@ -100,6 +107,7 @@ def report(
     SourceError, MissingExtra
         Not one run could be read.
     """
+    _check(survey, page.baseline)
     few = len(survey) <= _AT_ONCE and survey.size <= LARGE
     if few and place in (None, Place(), Place(workers=1)):
         return _at_once(survey, page, judge, now, afterthoughts)
@@ -126,10 +134,64 @@ def _at_once(
             plots=page.plots,
             title=page.title,
             command=page.command,
+            comparison=held_against(page.baseline, [d.run for d in diagnoses]),
             now=now,
             helper=beside,
         )
     return told, written
+
+
+def _check(survey: Survey, baseline: str) -> None:
+    """Stop before any work where there is no such run.
+
+    Raises
+    ------
+    UsageError
+    """
+    if baseline and baseline not in survey.names:
+        raise UsageError(f"--baseline {baseline}: no such run; {nearest(baseline, survey.names)}")
+    if baseline and len(survey) < 2:
+        raise UsageError(f"--baseline {baseline}: there is no other run to compare it with")
+
+
+def held_against(baseline: str, runs: Sequence[Run]) -> Comparison | None:
+    """The comparison of a run with all others, None where no baseline is wanted.
+
+    Parameters
+    ----------
+    baseline : str
+        Name of one of the runs, or empty.
+    runs : sequence of Run
+
+    Raises
+    ------
+    UsageError
+        No such run, no other one, or no metric in common.
+    """
+    if not baseline:
+        return None
+    from trainlens.comparison import compare
+
+    names = [run.name for run in runs]
+    if baseline not in names:
+        raise UsageError(f"{baseline}: no such run; {nearest(baseline, names)}")
+    return compare(runs[names.index(baseline)], [run for run in runs if run.name != baseline])
+
+
+def _again(
+    survey: Survey, baseline: str, judge: Judging, digests: Sequence[Digest], engine: Engine
+) -> Comparison | None:
+    """A comparison of runs whose points were let go: what is compared is read once more.
+
+    The cache makes that quick; losses and measures of quality of all runs are held at once.
+    """
+    if not baseline:
+        return None
+    read = {d.told.name for d in digests}
+    places = [i for i, name in enumerate(survey.names) if name in read]
+    return held_against(
+        baseline, list(survey.each(partial(only_compared, judge), engine, among=places))
+    )
 
 
 def _ready_to_draw() -> None:
@@ -147,6 +209,7 @@ def _one_by_one(
     ticking: Ticking,
     afterthoughts: Afterthoughts,
 ) -> tuple[list[Judged], list[Path]]:
+    from trainlens.plots import comparison_pictures, draw_report
     from trainlens.render.folder import make_folder, write_overlays, write_pages
 
     make_folder(page.folder)
@@ -160,6 +223,7 @@ def _one_by_one(
         wanted = _deserving(survey, page, digests, choice.key)
         places = sorted(extra.place for extra in wanted.values())
         list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
+    comparison = _again(survey, page.baseline, judge, digests, engine)
     written = write_pages(
         digests,
         page.folder,
@@ -169,11 +233,14 @@ def _one_by_one(
         command=page.command,
         pages={n: f"{_RUNS}/{e.page.name}" for n, e in wanted.items() if e.page is not None},
         choice=choice,
+        comparison=comparison,
         now=now,
     )
     written += _beside(wanted)
     if page.plots:
         written += write_overlays([digests[i] for i in choice.drawn], page.folder, engine)
+    if page.plots and comparison is not None:
+        written += draw_report(comparison_pictures(comparison), page.folder)
     return [d.told for d in digests], written
 
 

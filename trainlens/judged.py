@@ -138,7 +138,7 @@ def _attention(runs: Sequence[Judged], unknown: Sequence[Judged]) -> str:
     if unknown:
         counts.append(f"{_count(unknown)} cannot be judged")
     worst = min(failing or warned, key=lambda d: gravity(d.findings[0]))
-    return f"{'; '.join(counts)}. {verdict.shortened(worst.name)}: {worst.sentence}"
+    return f"{'; '.join(counts)}. {words.shortened(worst.name)}: {worst.sentence}"
 
 
 def _count(runs: Sequence[Judged]) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from trainlens.compact import Compact
 from trainlens.detect.spike import find_spikes
+from trainlens.leaves import leaves
 from trainlens.rules.base import Finding
 from trainlens.run import Floats, Run, Series
 
@@ -123,7 +123,7 @@ def trace(run: Run, results: Sequence[Finding]) -> Trace:
     results : sequence of Finding
         Every outcome of every rule.
     """
-    settings = sorted(_flat(run.config))
+    settings = sorted((name, str(value)) for name, value in leaves(run.config))
     named = [(k, v) for k, v in settings if _DATA.search(k)]
     return Trace(
         tuple(_rises(run, results))[:_EVENTS],
@@ -180,15 +180,6 @@ def _hashes(value: Floats) -> tuple[bytes, bytes]:
 
 def _hash(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=8).digest()
-
-
-def _flat(config: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterable[tuple[str, str]]:
-    for key, value in config.items():
-        name = f"{above}{key}"
-        if isinstance(value, Mapping) and depth < 8:
-            yield from _flat(value, f"{name}.", depth + 1)
-        else:
-            yield name, str(value)
 
 
 def _rises(run: Run, results: Sequence[Finding]) -> Iterator[Rise]:

@@ -15,7 +15,6 @@ from trainlens.run import Run, Series
 from trainlens.stats.noise import median, second_difference_noise
 
 # Of equally grave and sure findings, the one that decides what to do next speaks first.
-_NAME_LENGTH = 60
 
 
 def sentence(diagnosis: Diagnosis) -> str:
@@ -67,7 +66,7 @@ class Suppressed:
     @property
     def sentence(self) -> str:
         """How many, and why, without a full stop."""
-        reason = shortened(self.reason.rstrip("."), 200)
+        reason = words.shortened(self.reason.rstrip("."), 200)
         return f"{words.plural(len(self.found), 'finding')} suppressed: {reason}"
 
     @property
@@ -159,11 +158,11 @@ def leading(run: Run) -> Series | None:
 def spoken(series: Series) -> str:
     """A metric as a colleague would name it: ``validation MPJPE``, ``training loss``."""
     split = {"train": "training", "val": "validation", "test": "test"}.get(
-        series.split, shortened(series.split)
+        series.split, words.shortened(series.split)
     )
     if series.role.name == "loss" and series.role.priority == 3:
         return f"{split} loss"
-    name = shortened(series.metric)
+    name = words.shortened(series.metric)
     short = name.isalpha() and len(name) <= 5 and name.islower()
     return f"{split} {name.upper() if short else name}"
 
@@ -171,14 +170,6 @@ def spoken(series: Series) -> str:
 def capitalised(text: str) -> str:
     """The text with a capital first letter, the rest untouched."""
     return text[:1].upper() + text[1:]
-
-
-def shortened(text: str, length: int = _NAME_LENGTH) -> str:
-    """A name that fits a sentence: its middle left out where it is long."""
-    if len(text) <= length:
-        return text
-    half = (length - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
 
 
 # --- what is wrong --------------------------------------------------------------------------

@@ -122,6 +122,14 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{step(count)} {noun if count == 1 else many or noun + 's'}"
 
 
+def shortened(text: str, length: int = 60) -> str:
+    """A name that fits a sentence: its middle left out where it is long."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to say of a name that does not exist.
 

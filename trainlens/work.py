@@ -17,7 +17,7 @@ from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Severity
 from trainlens.run import Run
 from trainlens.settings import Meaning, Suppression, with_meanings, with_suppressions
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 if TYPE_CHECKING:
     from trainlens.prescribe.plan import Prepared
@@ -195,3 +195,10 @@ def row(now: float, run: Run) -> Row:
     cells = (run.name, run.format, span, str(len(run.series)), words.step(run.points),
              str(run.attempts), age, damage)  # fmt: skip
     return Row(cells, bool(lost))
+
+
+def only_compared(judge: Judging, run: Run) -> Run:
+    """A run without the series that a comparison does not look at."""
+    run, _ = with_meanings(run, judge.roles)
+    kept = {k: s for k, s in run.series.items() if s.role.name in ("loss", "metric")}
+    return replace(run, series=kept)

@@ -13,7 +13,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks.diagnosis import others, pages, peers, tables
+from benchmarks.diagnosis import others, pages, peers, real_steps, tables
+from benchmarks.diagnosis import strata as spikes
 from benchmarks.diagnosis.judge import Spec, judged, specs
 from benchmarks.diagnosis.labelled import HEALTHY
 from benchmarks.diagnosis.metamorphic import changed
@@ -42,6 +43,12 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sizes", action="store_true", help="the statistical tests alone")
     parser.add_argument("--strata", action="store_true", help="recall by family and by strength")
     parser.add_argument(
+        "--spike-strata", action="store_true", help="spikes alone, by noise, width and length"
+    )
+    parser.add_argument(
+        "--real-steps", action="store_true", help="spikes alone, in trainings run on the spot"
+    )
+    parser.add_argument(
         "--misses", action="store_true", help="name the runs that were judged wrong"
     )
     parser.add_argument("--show", nargs=2, metavar=("KIND", "SEED"), help="one run: what was said")
@@ -60,7 +67,10 @@ def main() -> int:
     if asked.show:
         return show(asked.show[0], int(asked.show[1]), asked.sealed)
     if asked.sizes:
-        print(tables.text(tables.sizes(sizes(1000))))
+        print(tables.text(tables.sizes(sizes())))
+        return 0
+    if asked.spike_strata or asked.real_steps:
+        print("\n\n".join(map(tables.text, _of_spikes(asked).values())))
         return 0
     size = QUICK if asked.quick else FULL
     tiers = asked.tier or ["A", "B", "C"]
@@ -78,8 +88,25 @@ def main() -> int:
               f"{tables.text(tables.whole(compared))}")  # fmt: skip
     print(f"\n{time.perf_counter() - begin:.0f} s")
     if asked.write:
+        blocks |= {name: tables.markdown(table) for name, table in _of_spikes(asked).items()}
         write(held, blocks)
     return 0
+
+
+def _of_spikes(asked: argparse.Namespace) -> dict[str, tables.Table]:
+    """The tables about spikes that are asked for; all with ``--write``."""
+    found: dict[str, tables.Table] = {}
+    if asked.spike_strata or asked.write:
+        each = 4 if asked.quick else 24
+        for size in spikes.Size:
+            held = spikes.score(spikes.cells(each, size=size, sealed=asked.sealed))
+            found[f"spikes-{size.value}"] = tables.spike_strata(spikes.worst(held))
+    if asked.real_steps or asked.write:
+        from benchmarks.diagnosis.trainings.every_step import recipes
+
+        judged_trainings = list(real_steps.measure(recipes()))
+        found["real-steps"] = tables.real_steps(real_steps.totals(judged_trainings))
+    return found
 
 
 def measure(tiers: Sequence[str], size: Size, *, sealed: bool) -> list[Measured]:
@@ -193,7 +220,7 @@ def write(held: Sequence[Measured], blocks: Block) -> None:
     judged_tiers = [one for one in held if not one.skipped]
     totals = {one.title: overall(one.outcomes) for one in judged_tiers}
     blocks["scores"] = tables.markdown(tables.whole(totals))
-    tested = sizes(1000)
+    tested = sizes()
     blocks["sizes"] = tables.markdown(tables.sizes(tested))
     for one in judged_tiers:
         word = one.title.lower().replace(", ", "-").replace(" ", "-")

@@ -138,7 +138,28 @@ SEALED: dict[str, Family] = {
     "mixture": mixture, "alternating": alternating,
 }  # fmt: skip
 
-HEAVY = ("t3", "t4", "lognormal", "gamma", "bursts", "skewed-ar", "t4-ar", "laplace")
+
+def skewed_t4_ar(n: int, _: int, rng: Random) -> Floats:
+    """AR(1) 0.5 driven by shocks with a t4 tail above and half of one below."""
+    raw = rng.standard_t(4, n + 200)
+    raw = np.where(raw > 0, raw, 0.5 * raw) - 0.25
+    return ar1(n, 0.5, rng, raw / 1.1)
+
+
+FOR_SPIKES: dict[str, Family] = OPEN | {"skewed-t4-ar": skewed_t4_ar}
+"""What spikes are put into, stratum by stratum."""
+
+HEAVY = (
+    "skewed-t4-ar",
+    "t3",
+    "t4",
+    "lognormal",
+    "gamma",
+    "bursts",
+    "skewed-ar",
+    "t4-ar",
+    "laplace",
+)
 """Those of which single points lie far out."""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from benchmarks.diagnosis.real_steps import Total
 from benchmarks.diagnosis.sizes import Size
+from benchmarks.diagnosis.strata import Score
 from benchmarks.diagnosis.summary import Interval, KindScore, Overall, RuleScore
 
 Cells = Sequence[str]
@@ -84,6 +86,30 @@ def sizes(rows: Sequence[Size]) -> Table:
 
 def _size(one: Size) -> str:
     return f"{one.rate:.3f}" + ("" if one.right else " !")
+
+
+def real_steps(rows: Sequence[Total]) -> Table:
+    """Alarms of `loss-spike` on healthy trainings, a row a task."""
+    head = ("Training", "Runs", "Steps", "False alarms", "Per 100,000", "At most (95 %)",
+            "Real spikes", "Notes", "Put in", "Found", "F1")  # fmt: skip
+    body = [
+        (row.named, str(row.trainings), f"{row.steps:,}", str(row.false), f"{row.per_100k:.2f}",
+         f"{row.at_most:.1f}", str(row.true), str(row.notes), str(row.labels), str(row.hits),
+         share(row.f1))
+        for row in rows
+    ]  # fmt: skip
+    return head, body
+
+
+def spike_strata(rows: Sequence[tuple[str, int, str, Score]]) -> Table:
+    """The worst stratum of each way to cut the synthetic runs."""
+    head = ("Cut by", "Strata", "Worst", "F1", "Spikes", "Found", "By the oracle", "False alarms")
+    body = [
+        (axes, str(count), name, share(one.f1), str(one.labels), str(one.hits),
+         share(one.told), str(one.false))
+        for axes, count, name, one in rows
+    ]  # fmt: skip
+    return head, body
 
 
 def text(table: Table) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from trainlens import plots
 from trainlens.plots.base import COLOURS, as_runs, line_style, plot, single
+from trainlens.plots.gradient_norm import gradient_norm
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Chunk, Column, Run, unknown
@@ -254,3 +255,12 @@ def test_a_diagnosis_carries_its_findings_in_order():
     shown = texts(plots.available()["dashboard"].draw(full_run(), findings=held))
     assert "1 error" in shown
     assert "2 info" in shown
+
+
+def test_where_only_norms_of_layers_are_logged_the_norm_over_all_is_drawn():
+    step = np.arange(50)
+    parts = [column(f"grad_norm/layer{i}", step, np.full(50, 3.0 + i)) for i in range(2)]
+    run = run_of(column("loss", step, np.ones(50)), *parts)
+    ax = gradient_norm(run)
+    assert any("grad_norm of 2 layers" in text for text in texts(ax))
+    assert any("median 5" in text for text in texts(ax))

@@ -239,7 +239,9 @@ def test_equal_on_damaged_logs(tmp_path: Path) -> None:
 def test_python_shares_its_bytes_of_length_one_and_they_stay(tmp_path: Path) -> None:
     keys = [chr(c) for c in range(ord("A"), ord("Z") + 1)]
     path = tmp_path / "a.jsonl"
-    path.write_text("".join(json.dumps({"step": i, **dict.fromkeys(keys, i)}) + "\n" for i in range(3)))
+    path.write_text(
+        "".join(json.dumps({"step": i, **dict.fromkeys(keys, i)}) + "\n" for i in range(3))
+    )
     found, expected, _ = both(path)
     assert found == expected
     assert [bytes([i])[0] for i in range(256)] == list(range(256))

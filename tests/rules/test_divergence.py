@@ -103,3 +103,32 @@ def test_a_loss_that_rises_within_each_of_two_epochs():
     value = np.exp(0.05 * np.random.default_rng(2).standard_normal(n))
     value *= np.exp(0.25 * (np.arange(n) % 1000) / 1000)
     assert judge(a_run(loss=value)).status == "pass"
+
+
+@pytest.mark.parametrize(("rise", "severity"), [(1.2, None), (1.45, "warning")])
+def test_a_loss_that_breaks_early_and_never_comes_back(rise, severity):
+    n = 400
+    x = np.arange(n)
+    level = 0.9 + 1.1 * np.exp(-x / 15)
+    level[100:] = 0.9 * (1 + (rise - 1) * np.minimum((x[100:] - 100) / 20, 1.0))
+    loss = level * np.exp(0.02 * np.random.default_rng(5).standard_normal(n))
+    found = judge(a_run(loss=loss))
+    assert found.failed is (severity is not None)
+    if severity:
+        assert found.severity == severity
+        assert 95 <= found.first_step <= 125
+
+
+def test_only_a_loss_is_expected_to_come_back_to_a_level():
+    x = np.arange(400)
+    norm = np.where(x < 100, 1.0, 1.45) * np.exp(0.02 * np.random.default_rng(5).normal(size=400))
+    loss = (0.3 + (1 + x / 20) ** -0.5) * np.exp(0.02 * np.random.default_rng(6).normal(size=400))
+    (found,) = all_rules()["gradient-explosion"](a_run(loss=loss, grad_norm=norm))
+    assert found.status == "pass"
+
+
+def test_a_block_of_spikes_shortly_before_the_end_is_no_divergence():
+    rng = np.random.default_rng(0)
+    value = 48 + 120 / np.arange(1, 267) ** 0.5 + rng.normal(0, 0.15, 266)
+    value[246:255] *= 4
+    assert judge(a_run(loss=value)).status == "pass"

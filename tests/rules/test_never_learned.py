@@ -166,3 +166,39 @@ def test_a_flat_and_noisy_loss_is_a_warning_with_its_bound():
     assert 0.05 < found.evidence["drop_at_most"] < 0.075
     falling = loss * np.linspace(1.0, 0.92, 160)
     assert not any(f.failed for f in never_learned(a_run(loss=falling)))
+
+
+def collapsed(level, accuracy, n=300, seed=2):
+    """A loss that leaps from its start to a level, with an accuracy in every tenth step."""
+    rng = np.random.default_rng(seed)
+    loss = level * np.exp(rng.normal(0, 0.05, n))
+    loss[:4] = 2.0, 21.0, 4.0, 1.9
+    counts = np.round(np.clip(accuracy + rng.normal(0, 0.01, n // 10), 0, 1) * 500) / 500
+    return a_run(loss=loss, val_accuracy=(np.arange(10, n + 1, 10), counts))
+
+
+def test_a_loss_that_came_down_to_guessing_has_not_learned():
+    found = only(collapsed(1.14, 1 / 3))
+    assert (found.status, found.severity) == (Status.FAIL, None)
+    assert found.evidence["classes"] == 3
+    assert "no better than guessing among 3 classes" in found.message
+    assert (found.first_step, found.last_step) == (1, 300)
+
+
+@pytest.mark.parametrize(("level", "accuracy"), [(0.9, 1 / 3), (1.14, 0.42), (3.0, 1 / 3)])
+def test_below_the_level_of_guessing_or_above_its_accuracy_something_was_learned(level, accuracy):
+    assert not any(f.failed for f in never_learned(collapsed(level, accuracy)))
+
+
+def test_an_accuracy_that_leaps_between_few_values_is_no_improvement():
+    """One class is said of all samples, now this, now that."""
+    rng = np.random.default_rng(4)
+    n = 400
+    accuracy = np.where(np.arange(n // 10) < 8, 0.194, rng.choice([0.35, 0.218, 0.35], n // 10))
+    loss = 1.58 * np.exp(rng.normal(0, 0.02, n))
+    found = only(a_run(loss=loss, val_accuracy=(np.arange(10, n + 1, 10), accuracy)))
+    assert found.failed
+    assert "only 3 values, as where all samples get the same answer" in found.message
+    several = np.round(1000 * accuracy + rng.integers(-30, 30, n // 10)) / 1000
+    found = only(a_run(loss=loss, val_accuracy=(np.arange(10, n + 1, 10), several)))
+    assert "only" not in found.message

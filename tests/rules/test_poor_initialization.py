@@ -63,3 +63,15 @@ def test_a_log_that_begins_late_and_one_without():
     assert first(a_run(**series)).status == "inconclusive"
     assert first(a_run(loss=flat())).status == "skip"
     assert first(a_run(**{"activation_std/a": [1.0]})).status == "inconclusive"
+
+
+def test_a_bias_that_grows_at_once_hides_nothing():
+    levels = 10.0 ** -np.linspace(0, 3.5, 8)
+    run = with_layers("activation_std", levels, sigma=0.02, loss=flat())
+    later = [level * np.ones(N) for level in levels]
+    later[-1][1:] = 0.3
+    assert first(with_layers("activation_std", later, loss=falling())).severity == "warning"
+    assert first(run).severity == "warning"
+    dead = [level * np.ones(N) for level in np.ones(8)]
+    dead[-1][0] = 0.0  # not yet written, at the first step
+    assert first(with_layers("activation_std", dead, loss=falling())).status == "pass"

@@ -201,3 +201,16 @@ def test_a_learning_rate_at_its_peak_is_no_reason_to_converge(sigma):
     for made in range(8):
         loss = stopped(n=400, stop=0.1, sigma=sigma, seed=made)
         assert "Converged" not in only(a_run(loss=loss, lr=rate)).message
+
+
+def test_how_far_a_loss_fell_counts_from_its_very_first_value():
+    """Of a steep fall, the first few points tell little of where it began."""
+    n = 400
+    level = 0.05 + 0.4 * np.exp(-np.arange(n) / 10)
+    level[0] = 1.7
+    found = only(a_run(loss=level * np.exp(np.random.default_rng(3).normal(0, 0.1, n))))
+    assert (found.status, found.severity) == (Status.FAIL, Severity.INFO)
+    assert found.evidence["fallen"] > 0.96
+    level[0] = 0.45
+    found = only(a_run(loss=level * np.exp(np.random.default_rng(3).normal(0, 0.1, n))))
+    assert found.severity is None

@@ -5,7 +5,10 @@ import pytest
 from rule_runs import a_run
 from synthetic_curves import healthy
 
-from trainlens.rules import all_rules
+from trainlens.detect.companion import training_at
+from trainlens.prescribe import prescribe
+from trainlens.rules import all_rules, diagnose
+from trainlens.run import Chunk, Run
 
 
 def judge(run):
@@ -138,3 +141,57 @@ def test_many_jumps_are_five_findings_and_a_count():
     found = judge(a_run(val_loss=value))
     assert len(found) == 5
     assert "And 4 more" in found[-1].message
+
+
+def with_training(back, rises, n=40):
+    """A jump of validation at evaluation 20, with a training loss that rises there or does not."""
+    rng = np.random.default_rng(7)
+    value = healthy(n, rng, sigma=0.01)
+    step = np.arange(1, 10 * n + 1)
+    loss = healthy(10 * n, rng, sigma=0.02)
+    later = slice(20, 30 if back else None)
+    value[later] *= 1.5
+    if rises:
+        loss[10 * 20 : 10 * 30 if back else None] *= 1.5
+    return a_run(loss=(step, loss), val_loss=(np.arange(1, n + 1) * 10, value))
+
+
+@pytest.mark.parametrize(
+    ("back", "rises", "severity"),
+    [(True, True, "info"), (False, True, "warning"), (True, False, "warning"),
+     (False, False, "warning")],
+)  # fmt: skip
+def test_a_jump_that_training_shares_and_that_passed_is_info(back, rises, severity):
+    (found,) = [f for f in judge(with_training(back, rises)) if f.first_step == 210]
+    assert found.severity == severity
+    assert ("The training loss rose as well" in found.message) is rises
+    assert ("half-way back" in found.message) is back
+
+
+def test_what_training_did_is_claimed_only_where_it_is_known():
+    for rises, said in ((True, "the model itself became worse"), (False, "went on as before")):
+        run = with_training(back=True, rises=rises)
+        found = prescribe(diagnose(run, select=("validation-jump",))).findings
+        told = " ".join(c for f in found for c in f.causes)
+        assert said in told
+        assert ("went on as before" in told) is not rises
+    alone = Run("r", "r", "synthetic").extend(Chunk(()))
+    assert training_at(alone, np.arange(1, 5) * 10, 2) is None
+    few = a_run(loss=([5, 15], [1.0, 1.0]), val_loss=([10, 20, 30], [1.0, 1.0, 1.0]))
+    assert training_at(few, np.array([10, 20, 30]), 1) is None
+
+
+def test_the_training_loss_around_an_evaluation():
+    step = np.arange(1, 101)
+    loss = np.where(step <= 50, 1.0, 1.2) + 0.001 * (step % 2)
+    run = a_run(loss=(step, loss), val_loss=(step[9::10], loss[9::10]))
+    evaluated = step[9::10]
+    at = training_at(run, evaluated, 5)
+    assert at.rose
+    assert not at.calm
+    assert (at.before, at.after) == pytest.approx((1.0005, 1.2005))
+    before = training_at(run, evaluated, 3)
+    assert before.calm
+    assert not before.rose
+    assert training_at(run, evaluated, 0) is None
+    assert training_at(run, evaluated, 1).calm

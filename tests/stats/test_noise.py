@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+from scipy.special import stdtrit
 
 from trainlens.stats.noise import (
-    effective_size,
     lag1_autocorrelation,
+    mean_error,
+    memory,
     robust_scale,
     second_difference_noise,
 )
@@ -51,7 +53,30 @@ def test_degenerate_series():
     assert lag1_autocorrelation(np.zeros(10)) == 0
     assert lag1_autocorrelation(np.full(10, 3.7)) == 0
     assert lag1_autocorrelation(np.array([1.0, 2.0])) == 0
-    assert effective_size(0, 0.5) == 0
-    assert effective_size(10, -0.5) == 10
-    assert effective_size(10, 0.99) == 1
-    assert effective_size(190, 0.9) == pytest.approx(10)
+
+
+def test_memory_of_a_mean():
+    assert memory(10**9, 0.9) == pytest.approx(19)
+    assert memory(10**9, -0.5) == memory(1, 0.0) == 1
+    assert memory(10**9, 0.99) == pytest.approx(39)
+    assert memory(10, 0.99) == 5
+    assert memory(100, 0.5) > memory(10**6, 0.5) == pytest.approx(3, rel=1e-4)
+
+
+def test_the_error_of_a_mean_of_independent_points():
+    value = np.random.default_rng(3).standard_normal(10**5)
+    error, dof = mean_error(value)
+    assert error == pytest.approx(value.std() / np.sqrt(len(value)), rel=0.02)
+    assert dof == pytest.approx(len(value), rel=0.03)
+    assert mean_error(np.full(5, 2.0))[0] == 0.0
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+@pytest.mark.parametrize("n", [40, 300])
+def test_means_of_autocorrelated_points_miss_zero_as_often_as_said(rho, n):
+    missed = 0
+    for seed in range(1000):
+        y = ar1(n, rho, seed) if rho else np.random.default_rng(seed).standard_normal(n)
+        error, dof = mean_error(y)
+        missed += abs(y.mean()) > stdtrit(dof, 0.975) * error
+    assert 0.025 < missed / 1000 < 0.075

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainlens import verdict, words
+from trainlens import words
 from trainlens.rules.base import Finding
 
 __all__ = ["Shared", "told"]
@@ -53,7 +53,7 @@ class Shared:
     @property
     def named(self) -> str:
         """The other runs, three by name."""
-        names = [verdict.shortened(name, 40) for name in self.others]
+        names = [words.shortened(name, 40) for name in self.others]
         rest = self.count - len(names)
         more = f" and {words.step(rest)} more" if rest > 0 else ""
         return f"{', '.join(names)}{more}"

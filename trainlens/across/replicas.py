@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from trainlens import verdict, words
+from trainlens import words
 from trainlens.run import Floats
 from trainlens.traces import LEAST, Print
 
@@ -74,7 +74,7 @@ class Copies:
         return held
 
     def _named(self, others: Sequence[int]) -> str:
-        names = [verdict.shortened(self.names[i], 40) for i in others[:3]]
+        names = [words.shortened(self.names[i], 40) for i in others[:3]]
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         return f"run {', '.join(names)}{more}"
 

@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 SEVERITIES = ("info", "warning", "error")
 
 
+cache = click.option("--cache/--no-cache", default=True,
+                     help="Keep what was read in your cache folder.  [default: cache]")  # fmt: skip
+
+
 def paths(command: Any) -> Any:
     """What every command that reads runs takes."""
-    command = click.option("--cache/--no-cache", default=True,
-                           help="Keep what was read in your cache folder.  [default: cache]"
-                           )(command)  # fmt: skip
+    command = cache(command)
     return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+
+
+_ROLE = click.option("--role", "roles", multiple=True, metavar="NAME=ROLE[:DIRECTION[:UNIT]]",
+                     help="What a metric is, e.g. my/score=metric:max.")  # fmt: skip
+_CONFIG = click.option("--config", type=click.Path(), metavar="FILE",
+                       help="Settings.  [default: the nearest trainlens.toml or "
+                       "[tool.trainlens] in pyproject.toml, from here upward]")  # fmt: skip
+_NO_CONFIG = click.option("--no-config", is_flag=True, help="No settings.")
 
 
 def judging(command: Any) -> Any:
@@ -37,19 +47,29 @@ def judging(command: Any) -> Any:
             click.option("--ignore", multiple=True, metavar="RULE", help="All but this rule."),
             click.option("--set", "settings", multiple=True, metavar="RULE.SETTING=VALUE",
                          help="A threshold in place of its default."),
-            click.option("--role", "roles", multiple=True,
-                         metavar="NAME=ROLE[:DIRECTION[:UNIT]]",
-                         help="What a metric is, e.g. my/score=metric:max."),
-            click.option("--config", type=click.Path(), metavar="FILE",
-                         help="Settings.  [default: the nearest trainlens.toml or "
-                         "[tool.trainlens] in pyproject.toml, from here upward]"),
-            click.option("--no-config", is_flag=True, help="No settings."),
+            _ROLE,
+            _CONFIG,
+            _NO_CONFIG,
             click.option("--no-plugins", is_flag=True, help="No rules of other packages."),
             click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost."),
         )
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def meaning(command: Any) -> Any:
+    """Options of commands that must know what metrics mean, and run no rules."""
+    for option in reversed((_ROLE, _CONFIG, _NO_CONFIG)):
+        command = option(command)
+    return command
+
+
+def meanings(options: dict[str, Any]) -> tuple[Meaning, ...]:
+    """What metrics mean, of the options of `meaning` and the settings found."""
+    from trainlens.settings import load
+
+    return (*load(_config(options)).roles, *map(_role, options["roles"]))
 
 
 def running(command: Any) -> Any:
@@ -135,6 +155,19 @@ def place(options: dict[str, Any]) -> Place:
     from trainlens.place import Place
 
     return Place(options["workers"], options["engine"], options["scheduler"])
+
+
+def places(given: str) -> tuple[float, ...]:
+    """The numbers of ``--at``, without those that are there twice; empty where it is not given."""
+    found = []
+    for text in given.split(",") if given else ():
+        try:
+            found.append(float(text))
+        except ValueError:
+            found.append(float("nan"))
+        if not abs(found[-1]) < float("inf"):
+            raise UsageError(f"--at {given}: {text.strip()!r} is no number; write e.g. 3000,6000")
+    return tuple(dict.fromkeys(found))
 
 
 def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from trainlens.cli import _options
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from trainlens.comparison.model import Comparison
     from trainlens.run import Runs
 
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
               type=click.FloatRange(0, 1, max_open=True),
               help="Weight of the past in the moving average.")  # fmt: skip
 @click.option("--log-y", is_flag=True, help="Logarithmic axis.")
+@click.option("--kind", default="", metavar="KIND",
+              help="A picture of a comparison with the first run: comparison, "
+              "comparison-difference, matched-steps, variance-comparison, ...")  # fmt: skip
 @click.option("-o", "--output", default="plot.png", show_default=True, metavar="FILE",
               help="A .png or .svg file.")  # fmt: skip
 def command(paths: tuple[str, ...], metric: str, split: str | None, smooth: float, log_y: bool,
-            output: str, cache: bool) -> int:  # fmt: skip
+            kind: str, output: str, cache: bool) -> int:  # fmt: skip
     """Plot a metric of several runs."""
     from trainlens import plots
     from trainlens.readers import load
@@ -40,9 +44,19 @@ def command(paths: tuple[str, ...], metric: str, split: str | None, smooth: floa
         have = sorted({f"{s}/{m}" for run in runs for m, s in run.series})
         listed = ", ".join(have[:12]) + (", ..." if len(have) > 12 else "")
         raise UsageError(f"no run has {f'{split}/' if split else ''}{metric}; there are: {listed}")
-    plots.save(plots.metric_figure(list(runs), metric, split, smooth, log_y), target)
+    if kind:
+        plots.save(plots.comparison_figure(_compared(runs, metric, split), kind), target)
+    else:
+        plots.save(plots.metric_figure(list(runs), metric, split, smooth, log_y), target)
     click.echo(str(target))
     return 0
+
+
+def _compared(runs: Runs, metric: str, split: str | None) -> Comparison:
+    """The first run against the others, in one metric."""
+    from trainlens.comparison import compare
+
+    return compare(runs[0], runs[1:], metrics=[metric], splits=[split] if split else [])
 
 
 def _has(runs: Runs, metric: str, split: str | None = None) -> bool:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainlens.cli import _options
-from trainlens.cli._say import echo_notices, ticking
+from trainlens.cli._say import echo_notices, lost, ticking
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
     from trainlens.prescribe.plan import Plan, Prepared
+    from trainlens.work import Judging
 
 
 @click.command("prescribe")
@@ -31,28 +32,32 @@ def command(paths: tuple[str, ...], output: str | None, rule: str, **options: An
     from trainlens.render.prescription import prescription
 
     asked = _options.asked(options)
-    _known(rule, asked.judge.profile)
+    _known(rule, asked.judge)
     survey = Survey(*paths, cache=options["cache"])
     survey.notices += asked.notices
     if output and len(survey) > 1:
         raise UsageError(
             f"{', '.join(paths)}: {len(survey)} runs, and a patch is of one; name one of them"
         )
-    made = [plan(ready, rule) for ready in _ready(survey, asked.judge, options)]
+    held = _ready(survey, asked.judge, options)
+    made = [plan(ready, rule) for ready in held]
     columns = text.width()
     for i, one in enumerate(made):
         click.echo("\n" * bool(i) + prescription(one, rule, columns=columns))
     if output and made:
         _write(made[0], output)
-    echo_notices(survey.notices)
-    return 2 if {one.told.verdict for one in made} <= {"inconclusive"} else 0
+    echo_notices([*survey.notices, *asked.use().see_all([ready.told for ready in held])])
+    if {one.told.verdict for one in made} <= {"inconclusive"}:
+        return 2
+    told = [n for one in made for n in one.told.notices]
+    return int(options["strict"] and lost([*survey.notices, *told]))
 
 
-def _known(rule: str, profile: str) -> None:
+def _known(rule: str, judge: Judging) -> None:
     from trainlens.rules import choose
 
     if rule:
-        choose(profile, select=(rule,))
+        choose(judge.profile, select=(rule,), own=judge.own)
 
 
 def _ready(survey: Any, judge: Any, options: dict[str, Any]) -> list[Prepared]:

@@ -23,11 +23,14 @@ from trainlens.cli._say import Seen, echo_notices, ticking
 @click.option("--plots/--no-plots", default=True, help="Draw PNG diagnostics.")
 @click.option("--pages", default=50, show_default=True, type=click.IntRange(min=0), metavar="N",
               help="Of more than 100 runs, how many get a page of their own.")  # fmt: skip
+@click.option("--baseline", default="", metavar="RUN",
+              help="Compare the other runs with this one.")  # fmt: skip
 @_options.fail_on("never")
 @_options.judging
 @_options.running
 def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title: str,
-            plots: bool, pages: int, fail_on: str | None, **options: Any) -> int:  # fmt: skip
+            plots: bool, pages: int, baseline: str, fail_on: str | None,
+            **options: Any) -> int:  # fmt: skip
     """Write an HTML report with PNGs."""
     from trainlens import jobs
     from trainlens.judged import overall
@@ -36,7 +39,9 @@ def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title
     asked = _options.asked(options, fail_on)
     survey = Survey(*paths, cache=options["cache"])
     survey.notices += asked.notices
-    page = jobs.Page(Path(output), formats or ("html",), title, command_line(), plots, pages)
+    page = jobs.Page(
+        Path(output), formats or ("html",), title, command_line(), plots, pages, baseline
+    )
     told, written = jobs.report(
         survey,
         page,

@@ -45,7 +45,7 @@ class Tuning:
     window: int = 101
     short: int = 15
     memory: int = 501
-    spread: float = 7.0
+    spread: float = 6.0
     mad: float = 4.0
     rise: float = 0.02
     z: float = 8.0

@@ -37,11 +37,15 @@ def learning_rate_restart(run: Run, step: int, *, back: int = 30, ratio: float =
     first = max(at - back, 0)
     if at == 0 or first == 0:
         return 1.0
-    now = float(np.max(rate.value[max(at - 5, first) : at + 5]))
-    low, before = float(np.min(rate.value[first:at])), float(np.max(rate.value[:first]))
-    if low <= 0 or now < ratio * low or now > 1.05 * before:
+    near = slice(max(at - 5 - first, 0), None)
+    part = rate.value[first : at + 5]
+    # Of the rates before each: a decay is no rise, however steep.
+    now, low = part[near], np.minimum.accumulate(part)[near]
+    if not (low > 0).all():
         return 1.0
-    return now / low
+    top = int(np.argmax(now / low))
+    rise, before = float(now[top] / low[top]), float(np.max(rate.value[:first]))
+    return rise if rise >= ratio and float(now[top]) <= 1.05 * before else 1.0
 
 
 def warm_restart(run: Run, since: int, until: int, *, ratio: float = 1.3) -> float:
@@ -186,7 +190,33 @@ def restarts_mean(series: Series, event: Event, within: int = 60) -> bool:
     usual = median(before)
     louder = median(size[4:20]) > 3 * usual and median(size[20:]) > 1.5 * usual
     upward = float(np.mean(after[5:] > 0))
-    return shrinks and louder and 0.15 < upward < 0.85
+    return shrinks and louder and 0.15 < upward < 0.85 and not falls_at_once(series, event)
+
+
+def falls_at_once(series: Series, event: Event) -> bool:
+    """Whether an event loses two fifths of its height from one point to the next.
+
+    From its sixth point on, and more of it before: a running mean can no longer change as much.
+
+    Parameters
+    ----------
+    series : Series
+    event : Event
+        Of its effective trajectory.
+    """
+    points = series.effective.finite
+    first, last = np.searchsorted(points.step, [event.first_step, event.last_step])
+    value = points.value[first + 2 : last + 2]
+    if len(value) < 2:
+        return False
+    if float(value.min()) > 0 and event.baseline > 0:
+        value, height = np.log(value), _height(event)
+    else:
+        height = event.peak - event.baseline
+    place = np.arange(4, len(value) + 3)  # of the point fallen to, from 1
+    least = height * np.maximum(0.4, 2.4 / place)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool((-np.diff(value) > least).any())
 
 
 def _height(event: Event) -> float:

@@ -26,6 +26,9 @@ class Limits:
         Last level over the best one, whatever the pace.
     slow : float
         Last level over the best one for a slow but very clear rise at the end.
+    held : float
+        Last level over the best one for a rise, at any time, that has stayed and is twice as sure;
+        infinite for what may well rise to another level.
     z : float
         The rise in standard deviations of a level.
     blowup : float
@@ -36,6 +39,7 @@ class Limits:
 
     ratio: float = 1.5
     slow: float = 1.15
+    held: float = float("inf")
     z: float = 6.0
     blowup: float = 10.0
     points: int = 30
@@ -131,12 +135,16 @@ class DivergenceDetector:
         """Whether the level at the end is far above the best level, and never was before."""
         limits = self._limits
         surely = limits.z * (1 + 20 / self.seen)  # the noise of short series is less known
-        if curve.rise <= 1.5 * curve.habit or curve.z < surely:
+        if curve.rise <= 1.5 * curve.habit or curve.z < surely or curve.came_back:
             return False
         fast = curve.rise >= curve.least(limits.ratio)
         late = curve.turn >= len(curve.level) * 0.4
         slow = curve.rise >= curve.least(limits.slow)
-        return fast or (slow and late and curve.climbs and not curve.regained)
+        if not curve.climbs or curve.regained:
+            return fast
+        # Early on a harder part of the data may lift a loss a little; so much, and for good, not.
+        held = curve.rise >= curve.least(limits.held) and curve.z >= 2 * surely
+        return fast or (slow and late) or held
 
     def _blown_up(self, curve: _Curve) -> Event | None:
         """A rise in the very last points, too late for the levels."""
@@ -245,6 +253,12 @@ class _Curve:
         """Whether the rise only takes back a sudden fall, as a loss does within each epoch."""
         before = self.pairs[max(self.best - 2, 0)] - self.best_level
         return bool(before > 0.8 * self.rise)
+
+    @property
+    def came_back(self) -> bool:
+        """Whether the last points are down again: what rose in the last levels was a spike."""
+        last = median(self.y[-max(5, self.window // 4) :])
+        return last < self.best_level + 0.5 * self.rise
 
     @property
     def climbs(self) -> bool:

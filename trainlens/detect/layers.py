@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from trainlens import words
 from trainlens.detect.curves import curve_of
+from trainlens.leaves import leaves
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
 from trainlens.stats.chance import guessing_among, stuck_at_chance
@@ -152,25 +152,16 @@ def warming_up(run: Run) -> bool:
 
 def plans_freezing(run: Run) -> bool:
     """Whether the settings of a run speak of freezing parts of the model."""
-    return any("freez" in key.lower() and _means_yes(value) for key, value in _settings(run.config))
+    return any("freez" in key.lower() and _means_yes(value) for key, value in leaves(run.config))
 
 
 def setting(run: Run, pattern: str) -> float | None:
     """The first number among the settings whose name matches a pattern, None without one."""
-    for key, value in _settings(run.config):
+    for key, value in leaves(run.config):
         number = not isinstance(value, bool) and isinstance(value, int | float)
         if number and re.fullmatch(pattern, key.rpartition(".")[2], re.IGNORECASE):
             return float(value)
     return None
-
-
-def _settings(config: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Dotted names of nested settings, and their values."""
-    if not isinstance(config, Mapping) or depth > 8:
-        yield path, config
-        return
-    for key, value in config.items():
-        yield from _settings(value, f"{path}.{key}" if path else str(key), depth + 1)
 
 
 def _means_yes(value: object) -> bool:

@@ -17,6 +17,8 @@ _AROUND = 51  # points whose median is the level
 _LEAST = 12  # points of the second level
 _NEAR = 1000  # points before and after an event that tell how high single ones reach
 _MOST_HIGH = 40
+_WIDE = 10_000  # the same for medians of 5, whose tail takes more points to see
+_MOST_TAIL = 60
 _PARTS = 4  # of the run; the second level must be visited in each
 
 
@@ -131,11 +133,69 @@ def expected_by_chance(series: Series, event: Event, others: Sequence[Event]) ->
     float
         Expected number in the whole run.
     """
+    found = _surroundings(series, event, others, _NEAR)
+    if found is None:
+        return 0.0
+    calm, inside = found
+    away = np.sort(calm - _level(calm))
+    high = np.sort(inside[2:-2])[::-1][:_MOST_HIGH]
+    places = max(len(inside) - 4, 5)  # a median of 5 sees them
+    least = 1.0
+    for count in range(3, len(high) + 1):
+        reach = len(away) - int(np.searchsorted(away, high[count - 1])) + 1
+        chance = math.log(math.comb(places, count)) + count * math.log(reach / (len(away) + 1))
+        least = min(least, math.exp(min(chance, 0.0)))
+    return len(series.effective.finite) * least
+
+
+def expected_by_clumps(series: Series, event: Event, others: Sequence[Event]) -> float:
+    """How many events as high a run would hold by the tail of its medians of 5.
+
+    Neighbours that resemble each other are high together more often than points in any order
+    would be. The largest medians of 5 around the event, those of all events left out, follow
+    an exponential tail, which is too heavy for normal noise and so on the safe side.
+
+    Parameters
+    ----------
+    series, event, others
+        As in `expected_by_chance`.
+
+    Returns
+    -------
+    float
+        Expected number in the whole run; 0 where fewer than 1000 calm points are around.
+    """
+    found = _surroundings(series, event, others, _WIDE)
+    if found is None:
+        return 0.0
+    calm, inside = found
+    if len(calm) < _NEAR:  # too few for a tail
+        return 0.0
+    fast = rolling_median(calm - _level(calm), 5)[4:]
+    top = float(np.max(rolling_median(inside, 5)[4:], initial=-np.inf))
+    kept = min(max(len(fast) // 50, 20), _MOST_TAIL)
+    tail = np.partition(fast, len(fast) - kept - 1)[-kept - 1 :]
+    base = float(tail[0])
+    scale = float(tail[1:].mean()) - base
+    if not scale > 0:
+        return 0.0
+    every = len(series.effective.finite) * kept / len(fast)
+    return every * math.exp(min((base - top) / scale, 0.0))
+
+
+def _surroundings(
+    series: Series, event: Event, others: Sequence[Event], reach: int
+) -> tuple[Floats, Floats] | None:
+    """Points around an event without any events, and those of the event above its level.
+
+    On a log scale where all are positive. The event has two points more at either end. None where
+    there are too few calm points.
+    """
     points = series.effective.finite
     n = len(points)
     first = int(np.searchsorted(points.step, event.first_step))
     end = int(np.searchsorted(points.step, event.last_step, "right"))
-    start, stop = max(first - _NEAR, 0), min(end + _NEAR, n)
+    start, stop = max(first - reach, 0), min(end + reach, n)
     value = points.value[start:stop]
     if float(value.min()) > 0:
         value = np.log(value)
@@ -146,16 +206,10 @@ def expected_by_chance(series: Series, event: Event, others: Sequence[Event]) ->
             kept[max(a, 0) : max(b, 0)] = False
     kept[first - start : end - start] = False
     if kept.sum() < 2 * _AROUND:
-        return 0.0
+        return None
     calm = value[kept]
-    away = np.sort(calm - _level(calm))
     before = value[: first - start][kept[: first - start]][-_AROUND:]
-    inside = value[first - start : end - start] - median(before if len(before) else calm)
-    high = np.sort(inside)[::-1][:_MOST_HIGH]
-    places = max(len(inside), 5)  # a median of 5 sees them
-    least = 1.0
-    for count in range(3, len(high) + 1):
-        reach = len(away) - int(np.searchsorted(away, high[count - 1])) + 1
-        chance = math.log(math.comb(places, count)) + count * math.log(reach / (len(away) + 1))
-        least = min(least, math.exp(min(chance, 0.0)))
-    return n * least
+    level = median(before if len(before) else calm)
+    edges = np.full(2, level)
+    whole = np.concatenate([edges, value, edges])
+    return calm, whole[first - start : end - start + 4] - level

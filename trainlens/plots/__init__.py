@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlens import words
+from trainlens.errors import UsageError
 from trainlens.plots._files import figure_bytes, save
 from trainlens.plots.base import BOTTOM, TOP, Plot, available, new_figure, place
 from trainlens.rules import Diagnosis
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from trainlens.comparison.model import Comparison, Key
+
 __all__ = [
     "Picture",
     "Plot",
     "available",
+    "comparison_figure",
+    "comparison_pictures",
+    "comparison_sheet",
     "draw_report",
     "figure_bytes",
     "figure_of",
@@ -185,6 +192,72 @@ def _overlay(
     ax = place(figure, (0.0, extra, width, height - extra))
     metric_overlay(runs, ax, metric=metric, split=split, smooth=smooth, log_y=log_y)
     return figure
+
+
+def comparison_sheet(comparison: Comparison, key: Key | None = None) -> Figure:
+    """Every picture of one metric of a comparison as a figure, for `save`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    key : (metric, split), optional
+        None takes the most telling metric.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The comparison has no such metric.
+    """
+    from trainlens.plots import _sheets
+
+    return _sheets.sheet(comparison, key)
+
+
+def comparison_figure(comparison: Comparison, name: str) -> Figure:
+    """One picture of the most telling metric of a comparison as a figure, for `save`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    name : str
+        ``comparison`` for the whole sheet, or a registered picture: ``comparison-difference``,
+        ``seed-bands``, ...
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UsageError
+        There is no such picture, or the comparison has nothing that it could show.
+    """
+    from trainlens.plots._comparing import chosen, comparison_plots
+
+    known = comparison_plots()
+    if name == "comparison":
+        return comparison_sheet(comparison)
+    if name not in known:
+        there = words.nearest(name, ["comparison", *known])
+        raise UsageError(f"there is no picture {name!r} of a comparison; {there}")
+    key = chosen(comparison, None)
+    if not known[name].applies(comparison, key):
+        raise UsageError(f"{name}: these runs have nothing that it could show of {'/'.join(key)}")
+    return figure_of(known[name].draw(comparison, key))
+
+
+def comparison_pictures(comparison: Comparison) -> list[Picture]:
+    """One sheet for each of the most telling metrics of a comparison."""
+    from trainlens.plots import _sheets
+
+    return [
+        Picture(f"comparison-{number:02d}.png", partial(comparison_sheet, comparison, key))
+        for number, key in enumerate(_sheets.telling(comparison), 1)
+    ]
 
 
 def figure_of(ax: Axes) -> Figure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.layers import gradient_norm as whole_norm
 from trainlens.plots._lines import draw_curve, finish_axes, make_curve
 from trainlens.plots._marks import attempt_lines, shade
 from trainlens.plots._text import legend
@@ -38,6 +39,8 @@ def gradient_norm(
 ) -> Axes:
     """Norm of the gradient before clipping, logarithmic where it spans decades.
 
+    Where only the norms of layers are logged, the norm over all of them.
+
     Parameters
     ----------
     run_or_runs : Run or sequence of Run
@@ -51,7 +54,7 @@ def gradient_norm(
     Axes
     """
     ax, runs = axes_or_new(ax), as_runs(run_or_runs)
-    held = [(i, r, s) for i, r in enumerate(runs) if (s := r.main("gradient-norm")) is not None]
+    held = [(i, r, s) for i, r in enumerate(runs) if (s := whole_norm(r)) is not None]
     if not held:
         return nothing(ax, "Gradient norm", "no gradient norm in this log")
     curves = [make_curve(s) for _, _, s in held]

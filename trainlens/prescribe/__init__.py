@@ -15,8 +15,8 @@ from functools import cache
 
 import numpy as np
 
+from trainlens.expectation import Expectation
 from trainlens.prescribe.base import Advice, Adviser, Case, Hypothesis, advisers, advises
-from trainlens.prescribe.expect import Expectation
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding
 

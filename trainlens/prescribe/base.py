@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from trainlens.prescribe.expect import Expectation
+from trainlens.expectation import Expectation
 from trainlens.rules.base import Finding
 from trainlens.run import Run
 
@@ -85,12 +85,15 @@ class Advice:
         How to see that it worked.
     expect : tuple of Expectation
         The same for a machine.
+    unmeasured: str
+        Why there is none: what no log can show, or this one does not. Empty where there is one.
     """
 
     causes: tuple[Hypothesis | str, ...] = ()
     do: tuple[Remedy, ...] = ()
     verify: str = ""
     expect: tuple[Expectation, ...] = ()
+    unmeasured: str = ""
 
     @cached_property
     def ranked(self) -> tuple[Hypothesis, ...]:

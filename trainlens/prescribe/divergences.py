@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.layers import gradient_norm
 from trainlens.prescribe.base import (
     EXCLUDED,
     LIKELY,
@@ -15,7 +16,14 @@ from trainlens.prescribe.base import (
     Remedy,
     advises,
 )
-from trainlens.prescribe.expecting import all_finite, series_of, stays_below
+from trainlens.prescribe.expecting import (
+    NOT_LOGGED,
+    all_finite,
+    expect,
+    norm_is,
+    series_of,
+    stays_below,
+)
 from trainlens.prescribe.moments import (
     LIMITS,
     SKIP_BAD,
@@ -87,6 +95,7 @@ def _non_finite(case: Case, finding: Finding) -> Advice:
         ),
         verify="no non-finite value within the steps where it broke this time",
         expect=all_finite(finding),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -184,7 +193,8 @@ def _divergence(case: Case, finding: Finding) -> Advice:
         causes=causes,
         do=(go_back(at), scaled_lr(case.run, 0.3, "lower"), clip(case, at), warmup(case.run)),
         verify=f"the loss stays below its value at step {words.step(at)} past that step",
-        expect=_ends_below(finding, level),
+        expect=_stays_as_low(finding, level),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -214,12 +224,14 @@ def _too_high(case: Case, step: int) -> Hypothesis:
     return Hypothesis(text, 0.52, f"it was {words.number(now)} there")
 
 
-def _ends_below(finding: Finding, level: float | None) -> tuple[Expectation, ...]:
+def _stays_as_low(finding: Finding, level: float | None) -> tuple[Expectation, ...]:
     if level is None or not finding.metric or not np.isfinite(level):
         return ()
     margin = 1.1 * level if level > 0 else 0.9 * level if level < 0 else 0.0
-    value = float(f"{margin:.4g}")
-    return (Expectation(finding.metric, finding.split, "<", value, "last"),)
+    if (peak := finding.evidence.get("peak")) is not None:
+        margin = min(margin, level / 2 + peak / 2)  # it may have risen by less
+    first, last = finding.first_step, finding.last_step
+    return expect(finding, "<", margin, "median", first=first, last=last)
 
 
 @advises("loss-spike")
@@ -231,6 +243,7 @@ def _loss_spike(case: Case, finding: Finding) -> Advice:
             causes=(lost,),
             verify="no rise of this size within the same steps of the next run",
             expect=_half(finding, first, last),
+            unmeasured=NOT_LOGGED,
         )
     told = gradient(case, series, first, last) if series is not None else None
     before = told is not None and told.weight > 0.5
@@ -257,6 +270,7 @@ def _loss_spike(case: Case, finding: Finding) -> Advice:
         ),
         verify="no rise of this size within the same steps of the next run",
         expect=_half(finding, first, last),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -286,7 +300,7 @@ def _batch(told: Hypothesis | None, first: int, last: int) -> Hypothesis:
     return Hypothesis(text, 0.65, "nothing but the batch was new at that step", (look_at,))
 
 
-def _half(finding: Finding, first: int, last: int) -> tuple[Expectation, ...]:
+def _half(finding: Finding, first: int | None, last: int | None) -> tuple[Expectation, ...]:
     low, high = finding.evidence.get("baseline"), finding.evidence.get("peak")
     if low is None or high is None:
         return ()
@@ -308,12 +322,14 @@ def _outlier(case: Case, finding: Finding) -> Advice:
             ),
         ),
         verify="the loss returns to its level at the next point",
+        expect=_half(finding, finding.first_step, finding.last_step),
+        unmeasured=NOT_LOGGED,
     )
 
 
 @advises("gradient-explosion")
 def _gradient_explosion(case: Case, finding: Finding) -> Advice:
-    norm = case.run.main("gradient-norm")
+    norm = gradient_norm(case.run)
     step = finding.first_step or 0
     causes: Causes = (
         _unclipped(case, finding),
@@ -326,9 +342,8 @@ def _gradient_explosion(case: Case, finding: Finding) -> Advice:
         causes=causes,
         do=(clip(case, step), scaled_lr(case.run, cut(case), "lower")),
         verify="the norm stays within ten times its running median",
-        expect=(Expectation(finding.metric, finding.split, "<=", 10.0, "max/median"),)
-        if finding.metric
-        else (),
+        expect=norm_is(finding, case, "<=", 10.0, "max/median"),
+        unmeasured=NOT_LOGGED,
     )
 
 

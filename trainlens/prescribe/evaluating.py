@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from trainlens import words
-from trainlens.prescribe.base import Advice, Case, Expectation, Hypothesis, Remedy
-from trainlens.prescribe.expecting import series_of
+from trainlens.prescribe.base import Advice, Case, Hypothesis, Remedy
+from trainlens.prescribe.expecting import NOT_LOGGED, expect, series_of
 from trainlens.prescribe.moments import spoken
 from trainlens.rules.base import Finding
 from trainlens.run import Series
@@ -78,7 +78,8 @@ def nothing_carries_over(finding: Finding) -> Advice:
             ),
         ),
         verify=f"{finding.split} {finding.metric} leaves {words.number(level)} within ten epochs",
-        expect=(Expectation(finding.metric, finding.split, ">", 1.5 * level, "last"),),
+        expect=expect(finding, ">", 1.5 * level, "end"),
+        unmeasured=NOT_LOGGED,
     )
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from trainlens import words
-from trainlens.prescribe.base import Advice, Case, Remedy, advises
+from trainlens.detect.layers import layers
+from trainlens.prescribe.base import Advice, Case, Expectation, Remedy, advises
+from trainlens.prescribe.expecting import (
+    NOT_LOGGED,
+    about,
+    each,
+    every_layer,
+    expect,
+    norm_is,
+    series_of,
+)
 from trainlens.prescribe.remedies import CLIP, peak_lr, rounded, scaled_lr, warmup
 from trainlens.rules.base import Finding
 
@@ -36,6 +47,8 @@ def _vanishing(case: Case, finding: Finding) -> Advice:
             ),
             do=(_NORM, _KAIMING, _GELU),
             verify="the first layer gets at least a thousandth of the gradient of the last",
+            expect=expect(finding, ">=", _share_of(finding, "last_layer"), "median"),
+            unmeasured=NOT_LOGGED,
         )
     lowered = scaled_lr(case.run, 0.3, "lower")
     if "usual" not in finding.evidence:
@@ -47,6 +60,8 @@ def _vanishing(case: Case, finding: Finding) -> Advice:
             ),
             do=(_COUNT, _UNFREEZE, _KAIMING),
             verify="the gradient norm of the first step is above a thousandth of the loss",
+            expect=norm_is(finding, case, ">", _share_of(finding, "loss"), "first"),
+            unmeasured=NOT_LOGGED,
         )
     at = words.step(finding.first_step or 0)
     return Advice(
@@ -62,7 +77,15 @@ def _vanishing(case: Case, finding: Finding) -> Advice:
             warmup(case.run),
         ),
         verify="the gradient norm stays within a factor of 100 of its usual level",
+        expect=norm_is(finding, case, ">=", finding.evidence["usual"] / 100, "end"),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _share_of(finding: Finding, key: str) -> float | None:
+    """A thousandth of a number of the finding."""
+    held = finding.evidence.get(key)
+    return held / 1000 if held is not None else None
 
 
 @advises("frozen-parameters")
@@ -75,7 +98,22 @@ def _frozen(case: Case, finding: Finding) -> Advice:
         ),
         do=(_UNFREEZE, _COUNT),
         verify="the number of parameters with a gradient is the one that you expect",
+        expect=_thawed(case, finding),
+        unmeasured="how many parameters are to learn is yours to know",
     )
+
+
+def _thawed(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """What had a gradient has one again, and what has none gets one."""
+    numbers = finding.evidence
+    if "with_gradient" in numbers:
+        if numbers["with_gradient"] == 0:
+            return expect(finding, ">", 0.0, "min")
+        return expect(finding, ">=", numbers.get("at_most"), "end")
+    if "layers_logged" in numbers:
+        still = [x for x in layers(case.run, "gradient-norm") if x.series.finite.value[-1] == 0]
+        return each(still, ">", 0.0, "last")
+    return norm_is(finding, case, ">", 0.0, "min")
 
 
 @advises("class-imbalance")
@@ -89,6 +127,10 @@ def _imbalance(case: Case, finding: Finding) -> Advice:
             ),
             do=(balanced,),
             verify="a batch holds about as many classes as a random one would",
+            expect=expect(
+                finding, ">=", 0.8 * finding.evidence.get("expected", math.nan), "median"
+            ),
+            unmeasured=NOT_LOGGED,
         )
     top, low = finding.evidence.get("largest", 0.9), finding.evidence.get("smallest", 0.0)
     least = low if 0 < low < top else (1 - top)
@@ -109,6 +151,7 @@ def _imbalance(case: Case, finding: Finding) -> Advice:
             ("judge by balanced accuracy or macro F1", {"metric": "balanced_accuracy"}),
         ),
         verify="each class is recalled better than by always naming the largest one",
+        unmeasured="the data stays as it is; how well each class is recalled is not in this log",
     )
 
 
@@ -122,6 +165,8 @@ def _dead(case: Case, finding: Finding) -> Advice:
         ),
         do=(scaled_lr(case.run, 0.3, "lower"), warmup(case.run), _GELU, _KAIMING),
         verify="less than a third of the units of each layer are always zero",
+        expect=every_layer(case.run, "zero-fraction", "<", 1 / 3),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -139,6 +184,8 @@ def _saturated(case: Case, finding: Finding) -> Advice:
             scaled_lr(case.run, 0.3, "lower"),
         ),
         verify="less than half of the activations of each layer are at their limits",
+        expect=every_layer(case.run, "saturation", "<", 0.5),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -161,6 +208,8 @@ def _update_ratio(case: Case, finding: Finding) -> Advice:
                 ("give these layers a learning rate of their own", {"groups.scale": factor}),
             ),
             verify="updates of these layers are about a thousandth of their weights",
+            expect=_updates(finding, ">", limit),
+            unmeasured=NOT_LOGGED,
         )
     own = "" if peak is None else f" (now {words.number(peak)})"
     return Advice(
@@ -171,7 +220,17 @@ def _update_ratio(case: Case, finding: Finding) -> Advice:
         ),
         do=(remedy, CLIP, warmup(case.run)),
         verify="updates of these layers are about a thousandth of their weights",
+        expect=_updates(finding, "<", limit),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _updates(finding: Finding, op: str, limit: float) -> tuple[Expectation, ...]:
+    """The worst layer is back within the limit; its logarithm, where that is logged."""
+    if "limit" not in finding.evidence:
+        return ()
+    logs = re.search(r"log", finding.metric, re.IGNORECASE) is not None
+    return expect(finding, op, math.log10(limit) if logs else limit, "median")
 
 
 @advises("poor-initialization")
@@ -194,7 +253,23 @@ def _initialization(case: Case, finding: Finding) -> Advice:
         ),
         do=(_KAIMING, _NORM, *((branches,) if grows else ())),
         verify="standard deviations of the first activations differ by less than ten times",
+        expect=_even(case, finding),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _even(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """Every layer starts within ten times of what the one that is named starts with now."""
+    if series_of(case, finding) is None:
+        return ()
+    held = case.run.series[finding.metric, finding.split]
+    role, start = held.role.name, float(held.finite.value[0])
+    if role not in ("activation-std", "weight-std") or not 0 < start < 1e300:
+        return () if role != "weight-std" else expect(held, ">", 0.0, "first")
+    low, high = (about(start / 10), about(10 * start))
+    if role == "weight-std":  # of the layer with the largest: the others are below it
+        low, high = about(start / 100), about(start)
+    return (Expectation(f"{role}/*", "train", "between", low, "first", upper=high),)
 
 
 @advises("unchanged-parameters")
@@ -211,4 +286,19 @@ def _unchanged(case: Case, finding: Finding) -> Advice:
             _COUNT,
         ),
         verify="the norm of every layer that should learn differs from one look to the next",
+        expect=_moves(case, finding),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _moves(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """What stood still over the looks of the finding does not over the same steps."""
+    if "unchanged" in finding.evidence:
+        return expect(finding, "<", finding.evidence["unchanged"] / 2, "end")
+    first, last = finding.first_step, finding.last_step
+    still = [
+        x
+        for x in layers(case.run, "weight-norm", whole=True)
+        if len(set(x.series.finite.value[x.series.finite.step >= (first or 0)].tolist())) == 1
+    ]
+    return each(still, ">", 0.0, "std", first=first, last=last)

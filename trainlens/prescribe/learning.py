@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from trainlens import words
-from trainlens.prescribe.base import Advice, Case, Expectation, Hypothesis, Remedy, advises
+from trainlens.detect.layers import gradient_norm
+from trainlens.prescribe.base import Advice, Case, Hypothesis, Remedy, advises
 from trainlens.prescribe.evaluating import broken_evaluation, nothing_carries_over
-from trainlens.prescribe.expecting import falls
+from trainlens.prescribe.expecting import NOT_LOGGED, expect, falls
 from trainlens.prescribe.model import (
     STRATIFIED,
     balance,
@@ -53,6 +54,7 @@ def _never_learned(case: Case, finding: Finding) -> Advice:
         causes=tuple(h for h in causes if h is not None),
         verify="the loss falls below its first value by more than its noise within ten epochs",
         expect=falls(case, finding, 0.05),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -70,9 +72,8 @@ def _single_class_batch(case: Case, finding: Finding) -> Advice:
             ("count the classes in the first five batches before the next run", {}),
         ),
         verify="each of the first five batches holds several classes",
-        expect=(Expectation(finding.metric, finding.split, ">=", 2.0, "median"),)
-        if finding.metric
-        else (),
+        expect=expect(finding, ">=", 2.0, "p10"),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -91,6 +92,7 @@ def _stagnation(case: Case, finding: Finding) -> Advice:
         do=(("if nothing moves the loss, stop here and save the compute", {}),),
         verify="the loss falls by more than its noise within the next tenth of the run",
         expect=falls(case, finding, 0.02),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -191,7 +193,7 @@ def _clipped(case: Case) -> Hypothesis | None:
     limit = number_set(case.run, "max_grad_norm", "clip_grad_norm", "gradient_clip_val",
                        "grad_clip", "clip_grad", "clip_norm", "gradient_clip", "grad_norm_clip",
                        "max_norm", "grad_clip_norm")  # fmt: skip
-    norm = case.run.main("gradient-norm")
+    norm = gradient_norm(case.run)
     if limit is None or limit[1] <= 0 or norm is None or len(norm.finite) < 5:
         return None
     value = norm.finite.value

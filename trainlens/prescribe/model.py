@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.layers import gradient_norm
 from trainlens.prescribe.base import EXCLUDED, OPEN, PROVEN, Case, Hypothesis, Remedy
 from trainlens.prescribe.remedies import raised_lr, scaled_lr, set_lr
 from trainlens.prescribe.signs.look import named, setting
@@ -191,7 +192,7 @@ def flow(case: Case) -> Hypothesis:
     text = "no gradient reaches the parameters (detached loss, dead activations)"
     if faults := case.faults("gradient-vanishing"):
         return Hypothesis("the gradient vanishes", 0.93, _first(faults[0]), (log,))
-    held = case.run.main("gradient-norm")
+    held = gradient_norm(case.run)
     value = held.finite.value if held is not None else np.empty(0)
     if not len(value):
         return Hypothesis(text, 0.33, do=(log,))

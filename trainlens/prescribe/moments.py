@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from trainlens import words
+from trainlens.detect.layers import gradient_norm
 from trainlens.prescribe.base import EXCLUDED, LIKELY, Case, Hypothesis, Remedy
 from trainlens.prescribe.remedies import (
     CLIP,
@@ -132,7 +133,7 @@ def cut(case: Case) -> float:
 
 def clip(case: Case, step: int) -> Remedy:
     """To clip at twice the usual norm before the first trouble, or lower than it is clipped now."""
-    norm = case.run.main("gradient-norm")
+    norm = gradient_norm(case.run)
     limit = look.number_set(case.run, *LIMITS)
     top = None
     if norm is not None and len(norm.finite):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trainlens.compact import Compact
+from trainlens.expectation import Expectation
 from trainlens.judged import Judged, judged
 from trainlens.prescribe import advise
 from trainlens.prescribe.base import Case
-from trainlens.prescribe.expect import Expectation
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, Severity
 
@@ -29,10 +29,13 @@ class Prepared(Compact):
     ----------
     told : Judged
     expect : mapping of (rule, metric, split, first step) to tuple of Expectation
+    unmeasured : mapping of (rule, metric, split, first step) to str
+        Why there is none.
     """
 
     told: Judged
     expect: Mapping[_Place, tuple[Expectation, ...]]
+    unmeasured: Mapping[_Place, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Plan:
     verify : tuple of str
         How to see that it worked, in words.
     expect : tuple of Expectation
+    unmeasured : mapping of rule to str
+        Why no expectation says whether its remedy worked.
     conflicts : tuple of Conflict
     """
 
@@ -81,18 +86,19 @@ class Plan:
     because: Mapping[str, str]
     verify: tuple[str, ...]
     expect: tuple[Expectation, ...]
+    unmeasured: Mapping[str, str]
     conflicts: tuple[Conflict, ...]
 
 
 def prepared(diagnosis: Diagnosis) -> Prepared:
     """What `plan` needs of a judged run, made while its points are at hand."""
     case = Case(diagnosis.run, diagnosis.results)
-    expect = {}
-    for finding in diagnosis.findings:
-        advice = advise(case, finding)
-        if advice is not None and advice.expect:
-            expect[_place(finding)] = advice.expect
-    return Prepared(judged(diagnosis), expect)
+    advices = {_place(f): a for f in diagnosis.findings if (a := advise(case, f)) is not None}
+    return Prepared(
+        judged(diagnosis),
+        {place: advice.expect for place, advice in advices.items() if advice.expect},
+        {place: advice.unmeasured for place, advice in advices.items() if not advice.expect},
+    )
 
 
 def _place(finding: Finding) -> _Place:
@@ -134,6 +140,7 @@ def plan(ready: Prepared, rule: str = "") -> Plan:
         because,
         tuple(dict.fromkeys(f.verify for f in chosen if f.verify)),
         tuple(dict.fromkeys(expect)),
+        {f.rule: why for f in chosen if (why := ready.unmeasured.get(_place(f)))},
         tuple(conflicts),
     )
 
@@ -160,6 +167,7 @@ def document(made: Plan) -> dict[str, Any]:
         "because": dict(made.because),
         "verify": list(made.verify),
         "expect": [e.mapping for e in made.expect],
+        "unmeasured": dict(made.unmeasured),
     }
 
 

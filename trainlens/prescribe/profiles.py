@@ -7,6 +7,7 @@ from functools import partial
 
 from trainlens import words
 from trainlens.prescribe.base import Advice, Case, Remedy, advisers, advises
+from trainlens.prescribe.expecting import NOT_LOGGED, expect, norm_is, series_of
 from trainlens.prescribe.remedies import clip_at, scaled_lr
 from trainlens.rules.base import Finding
 
@@ -52,7 +53,16 @@ def _low_gpu_utilization(case: Case, finding: Finding) -> Advice:
             ("double the batch if memory allows", {"batch.scale": 2.0}),
         ),
         verify="the 95th percentile of the utilisation is above 70 %",
+        expect=expect(finding, ">", _busy(case, finding), "p95"),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _busy(case: Case, finding: Finding) -> float:
+    """70 %, as a share where the log has shares."""
+    series = series_of(case, finding)
+    share = series is not None and float(series.finite.value.max()) <= 1.0
+    return finding.evidence.get("threshold_p95", 70.0) / (100.0 if share else 1.0)
 
 
 @advises("all-zero")
@@ -72,6 +82,8 @@ def _all_zero(case: Case, finding: Finding) -> Advice:
             scaled_lr(case.run, 0.3, "lower"),
         ),
         verify="no norm of a layer that should learn is 0 after the first step",
+        expect=expect(finding, ">", 0.0, "end"),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -95,4 +107,8 @@ def _gradient_range(case: Case, finding: Finding) -> Advice:
         ),
         verify=f"the norm stays within a factor of ten of its usual level, at most "
         f"{words.number(high)} if that is the range you expect",
+        expect=norm_is(finding, case, "<=", high, "max")
+        if above
+        else norm_is(finding, case, ">=", finding.evidence.get("low", 1.0), "min"),
+        unmeasured=NOT_LOGGED,
     )

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from trainlens import words
-from trainlens.prescribe.base import Advice, Case, Remedy, advises
+from trainlens.prescribe.base import Advice, Case, Expectation, Remedy, advises
+from trainlens.prescribe.expecting import NOT_LOGGED, expect
 from trainlens.rules.base import Finding, Severity
 
 _READ: Remedy = ("read the last error in the log and the lines above it, and rerun one step", {})
+
+
+_IN_WORDS = "the log says it in words, not with a number"
+
+
+def _silent(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """No report where there were some."""
+    first, last = finding.first_step, finding.last_step
+    told = [s for s in case.run.with_role("anomaly") if bool((s.finite.value > 0).any())]
+    return tuple(e for s in told for e in expect(s, "<=", 0.0, "max", first=first, last=last))
 
 
 @advises("reported-anomaly")
@@ -16,6 +27,7 @@ def _reported(case: Case, finding: Finding) -> Advice:
             causes=("someone stopped it, or the time of its job was over",),
             do=(("start it again from its last checkpoint if it should go on", {}),),
             verify="the log goes on behind that step",
+            unmeasured=_IN_WORDS,
         )
     if "messages" in finding.evidence:
         return Advice(
@@ -23,6 +35,7 @@ def _reported(case: Case, finding: Finding) -> Advice:
                     "the machine or another process of the job stopped it"),
             do=(_READ,),
             verify="the training gets past that step",
+            unmeasured=_IN_WORDS,
         )  # fmt: skip
     others = {f.rule for f in case.results if f.failed} - {finding.rule}
     agree = f"the same fault that {', '.join(sorted(others)[:3])} found" if others else ""
@@ -33,4 +46,6 @@ def _reported(case: Case, finding: Finding) -> Advice:
         do=((f"look at the charts{near if finding.first_step is not None else ''}, and log which "
              "batch it was", {}),),
         verify="the same steps pass without a report",
+        expect=_silent(case, finding),
+        unmeasured=NOT_LOGGED,
     )  # fmt: skip

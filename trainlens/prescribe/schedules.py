@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from trainlens import words
 from trainlens.detect.rates import planned_total, schedule_of
-from trainlens.prescribe.base import Advice, Case, Remedy, advises
+from trainlens.prescribe.base import Advice, Case, Expectation, Remedy, advises
+from trainlens.prescribe.expecting import (
+    NOT_LOGGED,
+    all_finite,
+    ends_better,
+    expect,
+    series_of,
+)
 from trainlens.prescribe.remedies import CLIP, rounded, scaled_lr, warmup
 from trainlens.rules.base import Finding
 from trainlens.run import Run
@@ -44,6 +55,23 @@ def _premature(case: Case, finding: Finding) -> Advice:
         do=tuple(remedies),
         verify="the learning rate stays above 10 % of its peak for 60 % of the planned steps, and "
         "the loss falls on",
+        expect=_decays_later(case, finding),
+        unmeasured=NOT_LOGGED,
+    )
+
+
+def _decays_later(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    rate = series_of(case, finding)
+    peak, steps = finding.evidence.get("peak"), finding.evidence.get("steps")
+    if rate is None or peak is None or steps is None:
+        return ()
+    # At a step that this run has too: it may have been stopped early.
+    logged = rate.finite.step
+    later = logged[logged >= (finding.first_step or 0)]
+    at = int(later[np.argmin(np.abs(later - 0.6 * steps))]) if len(later) else int(logged[-1])
+    return (
+        *expect(rate, ">=", peak / 10, at=at),
+        *ends_better(case.run.main("loss", "train"), 0.01),
     )
 
 
@@ -57,6 +85,19 @@ def _missing(case: Case, finding: Finding) -> Advice:
         ),
         do=(warmup(case.run), CLIP, scaled_lr(case.run, 0.5, "lower")),
         verify="the loss falls from the first steps on, and no value is non-finite",
+        expect=_warms_up(case, finding),
+        unmeasured=NOT_LOGGED,
+    )
+
+
+def _warms_up(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """A first rate of a tenth of the peak at most, and a loss that starts without trouble."""
+    rate = series_of(case, finding)
+    if rate is None:
+        return ()
+    return (
+        *expect(rate, "<=", float(rate.finite.value.max()) / 10, "first"),
+        *all_finite(case.run.main("loss", "train")),
     )
 
 
@@ -88,7 +129,19 @@ def _jump(case: Case, finding: Finding) -> Advice:
             (f"look at what the script does at step {words.step(at)}", {}),
         ),
         verify=f"the learning rate goes on without a jump past step {words.step(at)}",
+        expect=_goes_on(finding),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _goes_on(finding: Finding) -> tuple[Expectation, ...]:
+    """At the step of the jump the rate is what it was before, or on its way down from there."""
+    before, after = finding.evidence.get("before"), finding.evidence.get("after")
+    at = finding.last_step
+    if before is None or after is None or at is None:
+        return ()
+    middle = math.sqrt(max(before, 0.0)) * math.sqrt(max(after, 0.0))
+    return expect(finding, "<" if after > before else ">", middle, at=at)
 
 
 @advises("plan-deviation")
@@ -111,4 +164,6 @@ def _deviation(case: Case, finding: Finding) -> Advice:
             ("if the log is right, correct the plan in the header", {}),
         ),
         verify="every logged value lies on the plan",
+        expect=expect(finding, "about", finding.evidence.get("planned"), at=at, rtol=0.01),
+        unmeasured=NOT_LOGGED,
     )

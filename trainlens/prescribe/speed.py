@@ -13,6 +13,7 @@ from trainlens.prescribe.base import (
     Remedy,
     advises,
 )
+from trainlens.prescribe.expecting import NOT_LOGGED, expect, series_of
 from trainlens.prescribe.signs.moment import waiting
 from trainlens.rules.base import Finding
 from trainlens.run import Run
@@ -32,10 +33,23 @@ def _slow_batch(case: Case, finding: Finding) -> Advice:
             "a checkpoint or an evaluation was counted into the step",
         ),
         do=() if case.run.with_role("data-time") else (_TIME_APART,),
-        verify="the slowest one per cent of steps takes less than three times the median",
-        expect=(Expectation(finding.metric, finding.split, "<", 3.0, "p99/median"),)
-        if finding.metric
-        else (),
+        verify="the slowest one per cent of steps takes less than three times the median, and the "
+        "slowest of all half of what it takes now",
+        expect=_even(finding),
+        unmeasured=NOT_LOGGED,
+    )
+
+
+def _even(finding: Finding) -> tuple[Expectation, ...]:
+    """No slow steps; where the steps in a stretch were slow, none of those."""
+    usual = finding.evidence.get("usual")
+    if usual is not None and finding.first_step is not None:
+        first, last = finding.first_step, finding.last_step
+        return expect(finding, "<", 1.5 * usual, "median", first=first, last=last)
+    worst = finding.evidence.get("worst_ratio")
+    return (
+        *expect(finding, "<", 3.0, "p99/median"),
+        *expect(finding, "<", max(3.0, worst / 2) if worst is not None else None, "max/median"),
     )
 
 
@@ -77,7 +91,17 @@ def _throughput_drop(case: Case, finding: Finding) -> Advice:
         causes=(*first, *causes) if first else (*causes, loading),
         do=(*do, *measure),
         verify="throughput is back within a tenth of its usual level for a twentieth of the run",
+        expect=() if waits and _is_wait(finding) else _as_fast(finding),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _as_fast(finding: Finding) -> tuple[Expectation, ...]:
+    """The usual speed, over the steps that were slow."""
+    first, last = finding.first_step, finding.last_step
+    usual = finding.evidence.get("usual")
+    least = 0.9 * usual if usual is not None else None
+    return expect(finding, ">=", least, "median", first=first, last=last)
 
 
 def _is_wait(finding: Finding) -> bool:
@@ -102,6 +126,8 @@ def _memory_pressure(case: Case, finding: Finding) -> Advice:
             causes=("batches or inputs are near the largest that fit",),
             do=(*_smaller(case.run), ("recompute activations in the backward pass", {})),
             verify="memory stays below 90 % and the allocator never gives its cache back",
+            expect=_below_full(case, finding),
+            unmeasured=NOT_LOGGED,
         )
     return Advice(
         causes=(
@@ -115,7 +141,24 @@ def _memory_pressure(case: Case, finding: Finding) -> Advice:
             ("until it is found, save often and resume before memory runs out", {}),
         ),
         verify="memory is flat from the second epoch on",
+        expect=_flat(finding),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _below_full(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """Less than the limit, in the unit of the log."""
+    series = series_of(case, finding)
+    limit, highest = (finding.evidence.get(k) for k in ("threshold", "highest"))
+    if series is None or limit is None or not highest:
+        return ()
+    return expect(series, "<", limit / highest * float(series.finite.value.max()), "p90")
+
+
+def _flat(finding: Finding) -> tuple[Expectation, ...]:
+    """A quarter at most of what it grew by."""
+    before, now = finding.evidence.get("before"), finding.evidence.get("now")
+    return expect(finding, "<", (now - before) / 4 if now and before else None, "change")
 
 
 @advises("out-of-memory")
@@ -131,7 +174,19 @@ def _out_of_memory(case: Case, finding: Finding) -> Advice:
             ("recompute activations in the backward pass, or cut the longest inputs", {}),
         ),
         verify="the count stays where it is over a whole epoch",
+        expect=_never(case, finding),
+        unmeasured="the log says it in words, not with a number",
     )
+
+
+def _never(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """A count that stands still, or a flag that is never set."""
+    series = series_of(case, finding)
+    if series is None:
+        return ()
+    if float(series.finite.value[0]) > 0 and finding.evidence.get("records") == 1:
+        return expect(series, "==", 0.0, "max")  # it stands there from the first record on
+    return expect(series, "<=", 0.0, "rise")
 
 
 def _smaller(run: Run) -> tuple[Remedy, ...]:
@@ -160,6 +215,7 @@ def _stalled_log(case: Case, finding: Finding) -> Advice:
             ("save often enough that a restart costs little", {}),
         ),
         verify="records come at the usual interval again",
+        unmeasured="it is told by the times of the records, not by a value",
     )
 
 
@@ -176,4 +232,5 @@ def _log_damage(case: Case, finding: Finding) -> Advice:
             ("give each process a file of its own", {}),
         ),
         verify="`trainlens ls` shows no damage",
+        unmeasured="damage is no value of a series; --strict fails on it",
     )

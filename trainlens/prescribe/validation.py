@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.companion import training_at
+from trainlens.expectation import measure
+from trainlens.expectation.statement import GAP
 from trainlens.prescribe.base import (
     EXCLUDED,
     Advice,
@@ -17,7 +22,7 @@ from trainlens.prescribe.base import (
     advises,
 )
 from trainlens.prescribe.evaluating import broken_evaluation, trained_since
-from trainlens.prescribe.expecting import about, series_of
+from trainlens.prescribe.expecting import NOT_LOGGED, about, expect, noise_of, series_of
 from trainlens.prescribe.moments import broke_first, rate_jump, resumed, spoken
 from trainlens.prescribe.signs.look import number_set, place
 from trainlens.rules.base import Finding
@@ -59,6 +64,7 @@ def _overfitting(case: Case, finding: Finding) -> Advice:
         ),
         verify=f"the next run ends no worse than this one was at step {words.step(best)}",
         expect=_ends_as_good(series, finding),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -72,7 +78,7 @@ def _ends_as_good(series: Series | None, finding: Finding) -> tuple[Expectation,
     if series is None or best is None:
         return ()
     op = ">=" if series.role.direction == "max" else "<="
-    return (Expectation(series.metric, series.split, op, about(best), "last"),)
+    return expect(series, op, best, "end", atol=noise_of(series))
 
 
 def _overconfident(case: Case, finding: Finding, best: int) -> Hypothesis | None:
@@ -153,8 +159,21 @@ def _gap_growth(case: Case, finding: Finding) -> Advice:
             ("regularise more if a smaller gap matters", {"optimizer.weight_decay": 0.05}),
         ),
         verify="the gap at the same step is smaller in the next run and validation is no worse",
-        expect=_no_worse(case, finding) if widened is not None else (),
+        expect=_narrower(case, finding) if widened is not None else (),
+        unmeasured=NOT_LOGGED,
     )
+
+
+def _narrower(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """A smaller gap where both are logged, and a validation that is no worse."""
+    series = series_of(case, finding)
+    if series is None:
+        return ()
+    gap = Expectation(series.metric, GAP, "<", 0.0, "end")
+    now = measure(case.run, gap)[0].value if series.split == "val" else math.nan
+    smaller = replace(gap, value=about(0.95 * now)) if now > 0 and math.isfinite(now) else None
+    best = _no_worse(case, finding)
+    return (smaller, *best) if smaller is not None and series.role.direction != "max" else best
 
 
 def _no_worse(case: Case, finding: Finding) -> tuple[Expectation, ...]:
@@ -165,7 +184,7 @@ def _no_worse(case: Case, finding: Finding) -> tuple[Expectation, ...]:
     best = float(value.max() if series.role.direction == "max" else value.min())
     op = ">=" if series.role.direction == "max" else "<="
     stat = "max" if series.role.direction == "max" else "min"
-    return (Expectation(series.metric, series.split, op, about(best), stat),)
+    return expect(series, op, best, stat, atol=noise_of(series))
 
 
 @advises("validation-jump")
@@ -177,17 +196,23 @@ def _validation_jump(case: Case, finding: Finding) -> Advice:
         broken_evaluation(case, finding),
         broke_first(case, series, finding.last_step or step, "the jump"),
     ]
+    trained = _trained(case, series, finding)
     if loss is not None:
-        causes += [rate_jump(case, loss, step), resumed(loss, step), _trained(loss, step)]
-    causes += [_chance(finding), _episodes(series) or _unseeded(case)]
-    causes.append(
-        Hypothesis("a bad checkpoint of moving statistics (batch norm, weight averaging)", 0.35)
-    )
+        causes += [rate_jump(case, loss, step), resumed(loss, step), trained]
+    causes.append(_chance(finding))
+    if trained is None or trained.weight < 0.5:  # else nothing is wrong with the evaluation
+        causes += [
+            _episodes(series) or _unseeded(case),
+            Hypothesis(
+                "a bad checkpoint of moving statistics (batch norm, weight averaging)", 0.35
+            ),
+        ]
     return Advice(
         causes=tuple(h for h in causes if h is not None),
         do=(_more_often(series),),
         verify="the spread of the next ten evaluations is smaller",
         expect=_half_way(series, finding),
+        unmeasured=NOT_LOGGED,
     )
 
 
@@ -233,21 +258,27 @@ def _unseeded(case: Case) -> Hypothesis:
     return Hypothesis(text, 0.5, do=(("fix the validation order", {"val_seed": 42}),))
 
 
-def _trained(loss: Series, step: int) -> Hypothesis | None:
-    """Whether the training loss moved at the same time."""
-    held = loss.finite
-    at = int(np.searchsorted(held.step, step))
-    before, after = held.value[max(0, at - 25) : max(0, at - 5)], held.value[max(0, at - 5) : at]
-    if len(before) < 8 or len(after) < 3:
+def _trained(case: Case, series: Series | None, finding: Finding) -> Hypothesis | None:
+    """Whether the training loss moved at the same time; None where that is not clear."""
+    if series is None or finding.first_step is None:
         return None
-    low, high = median(before), float(np.max(after))
-    usual = float(np.max(before))
-    if low > 0 and high > 1.5 * usual:
+    held = series.finite
+    at = int(np.searchsorted(held.step, finding.first_step))
+    # What may be chance is told from the evaluation before on.
+    at += at < len(held) and float(held.value[at]) == finding.evidence.get("before")
+    found = training_at(case.run, held.step, at)
+    if found is None:
+        return None
+    share = finding.evidence.get("share", 1.0)
+    worse = -share if series.role.direction == "max" else share
+    if found.explains(worse, of_loss=series.role.direction != "max"):
         said = (
-            f"the training loss rose from {words.number(low)} to {words.number(high)} at the "
-            "same time"
+            f"the training loss rose from {words.number(found.before)} to "
+            f"{words.number(found.after)} at the same time"
         )
         return Hypothesis("the model itself became worse", 0.8, said)
+    if not found.calm:
+        return None
     return Hypothesis("not a collapse of the model", 0.02, "the training loss went on as before")
 
 
@@ -261,7 +292,7 @@ def _half_way(series: Series | None, finding: Finding) -> tuple[Expectation, ...
         return ()
     at = int(held.step[int(np.argmax(inside))])
     op = "<" if value > before else ">"
-    return (Expectation(series.metric, series.split, op, about(before / 2 + value / 2), at=at),)
+    return expect(series, op, before / 2 + value / 2, at=at)
 
 
 @advises("validation-noise")
@@ -284,7 +315,6 @@ def _validation_noise(case: Case, finding: Finding) -> Advice:
         ),
         do=(larger, ("compare means over several evaluations, not single ones", {})),
         verify="the scatter between evaluations is half of what it was",
-        expect=()
-        if series is None or not noise
-        else (Expectation(series.metric, series.split, "<", about(0.7 * noise), "noise"),),
+        unmeasured=NOT_LOGGED,
+        expect=() if series is None or not noise else expect(series, "<", 0.7 * noise, "noise"),
     )

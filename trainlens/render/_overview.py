@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from trainlens import words
 from trainlens.reporting import Item, Outcome, Report
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 _FULL = 2
 _ROWS = 40

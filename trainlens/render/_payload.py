@@ -24,7 +24,7 @@ from trainlens.stats.resample import Buckets
 _LIMIT = 3.4e38
 _BAD = 400
 # Knots of a run's clock, all or of many runs.
-_ALL, _FEW = 1000, 17
+ALL, _FEW = 1000, 17
 # Settings, not measurements: smoothing would only blur when they changed.
 _PLANNED = frozenset({"learning-rate", "dropout", "loss-weight", "epoch", "progress"})
 
@@ -48,11 +48,11 @@ def payload(report: Report) -> dict[str, Any]:
         The runs that are drawn, their grids, charts and findings; the table of many runs; the
         sweep.
     """
-    grids = _Grids()
+    grids = Grids()
     spot = {run: place for place, run in enumerate(report.drawn)}
     charts = [_chart(c, grids, spot, report.many) for c in report.charts]
     held: dict[str, Any] = {
-        "runs": [_run(report.runs[i], _FEW if report.many else _ALL) for i in report.drawn],
+        "runs": [_run(report.runs[i], _FEW if report.many else ALL) for i in report.drawn],
         "grids": grids.held,
         "charts": charts,
         "marks": [
@@ -81,7 +81,7 @@ def _mark(item: Item, run: int) -> dict[str, Any]:
     }
 
 
-class _Grids:
+class Grids:
     """Distinct grids of steps, each encoded once."""
 
     def __init__(self) -> None:
@@ -111,11 +111,11 @@ def _pack(values: NDArray[Any], kind: Any) -> str:
     return base64.b64encode(values.astype(little).tobytes()).decode()
 
 
-def _floats(values: NDArray[np.float64]) -> str:
+def floats(values: NDArray[np.float64]) -> str:
     return _pack(np.clip(values, -_LIMIT, _LIMIT), np.float32)
 
 
-def _chart(chart: Chart, grids: _Grids, spot: Mapping[int, int], short: bool) -> dict[str, Any]:
+def _chart(chart: Chart, grids: Grids, spot: Mapping[int, int], short: bool) -> dict[str, Any]:
     return {
         "k": chart.key,
         "name": chart.metric,
@@ -124,22 +124,22 @@ def _chart(chart: Chart, grids: _Grids, spot: Mapping[int, int], short: bool) ->
         "smooth": chart.role not in _PLANNED,
         "log": chart.log,
         "own": chart.own_axis,
-        "lines": [_line(line, grids, spot[line.run], short) for line in chart.lines],
+        "lines": [packed_line(line, grids, spot[line.run], short) for line in chart.lines],
     }
 
 
-def _line(line: Line, grids: _Grids, run: int, short: bool) -> dict[str, Any]:
+def packed_line(line: Line, grids: Grids, run: int, short: bool) -> dict[str, Any]:
     held = line.buckets
     packed: dict[str, Any] = {
         "r": run,
         "s": line.split,
         "g": grids.place(held),
-        "m": _floats(held.mean),
+        "m": floats(held.mean),
     }
     if short and not held.exact:
         packed.update(_spread(held))
     elif not held.exact:
-        packed["l"], packed["h"] = _floats(held.low), _floats(held.high)
+        packed["l"], packed["h"] = floats(held.low), floats(held.high)
     bad = np.flatnonzero(held.bad)[:_BAD]
     if len(bad):
         packed["bad"] = [[int(i), int(held.bad[i])] for i in bad]
@@ -167,11 +167,11 @@ def _run(run: RunSummary, knots: int) -> dict[str, Any]:
     if run.phases:
         packed["ph"] = [[p.step, p.label] for p in run.phases]
     if run.clock is not None:
-        packed.update(_clock(run.clock, knots))
+        packed.update(packed_clock(run.clock, knots))
     return packed
 
 
-def _clock(clock: Clock, knots: int) -> dict[str, Any]:
+def packed_clock(clock: Clock, knots: int) -> dict[str, Any]:
     n = len(clock.step)
     at = np.unique(np.linspace(0, n - 1, min(n, knots)).round().astype(int)).tolist()
     known = {}

@@ -124,19 +124,19 @@ def chart(held: Chart, report: Report, most: int, bands: bool, marked: Sequence[
     low, high, _ = domain((line.buckets for line in held.lines), held.log)
     first, last = held.steps
     frame = Frame(first, max(last, first + 1), low, high, held.log, (100, 30, 1104, 356))
-    parts = [_axes(frame)]
+    parts = [axes(frame)]
     if not held.own_axis:
         parts.append(_context(frame, report, [i for i in marked if i.chart == held.key]))
     if report.many:
-        return _svg(
+        return drawing(
             "".join([*parts, *_bundles(frame, held, report, most)]), 1120, 400, _title(held)
         )
     order = sorted(held.lines, key=lambda line: report.runs[line.run].colour is not None)
     for line in order:
         run = report.runs[line.run]
         name, colour, dash = _look(run.colour, run.dash, line, held)
-        parts.append(_line(frame, thinned(line.buckets, most), colour, name, dash, bands))
-    return _svg("".join(parts), 1120, 400, _title(held))
+        parts.append(line_path(frame, thinned(line.buckets, most), colour, name, dash, bands))
+    return drawing("".join(parts), 1120, 400, _title(held))
 
 
 def _title(held: Chart) -> str:
@@ -155,7 +155,7 @@ def _bundles(frame: Frame, held: Chart, report: Report, most: int) -> list[str]:
             parts.append(_points(x[part], frame.y(few.mean[part])) + "h0" * (len(part) == 1))
     return [
         f'<path class="{name}" d="{"".join(parts)}" fill="none" stroke="{colour}"'
-        f'{_dashed(dash)} stroke-linecap="round" {_WIDTH}/>'
+        f'{_dashed(dash)} stroke-linecap="round" {STROKE}/>'
         for (name, colour, dash), parts in sorted(paths.items(), reverse=True)
     ]
 
@@ -182,12 +182,12 @@ def view(held: View, severity: str) -> Markup:
         kept = kept[:1]
     first, last = min(int(b.first[0]) for b in kept), max(int(b.last[-1]) for b in kept)
     frame = Frame(first, max(last, first + 1), low, high, False, (84, 10, 756, 166))
-    shade = _shade(frame, held.first, held.last, SEVERITIES[severity], f"shade {severity}")
+    shade = shaded(frame, held.first, held.last, SEVERITIES[severity], f"shade {severity}")
     lines = [
-        _line(frame, buckets, GREY if i else "#222222", "rg" if i else "ink", "", not i)
+        line_path(frame, buckets, GREY if i else "#222222", "rg" if i else "ink", "", not i)
         for i, buckets in reversed(list(enumerate(kept)))
     ]
-    return _svg(_axes(frame, 3) + shade + "".join(lines), 760, 210, "around the finding")
+    return drawing(axes(frame, 3) + shade + "".join(lines), 760, 210, "around the finding")
 
 
 def spark(value: Floats, colour: int | None) -> Markup:
@@ -200,7 +200,7 @@ def spark(value: Floats, colour: int | None) -> Markup:
     x = np.rint(2 + good * (188 / max(len(value) - 1, 1))).astype(int)
     y = np.rint(38 - 34 * np.clip((value[good] / 2 - inner[0]) / span, 0, 1)).astype(int)
     stroke, name = (GREY, "rg") if colour is None else (COLOURS[colour], f"r{colour}")
-    path = f'<path class="{name}" d="{_points(x, y)}" fill="none" stroke="{stroke}" {_WIDTH}/>'
+    path = f'<path class="{name}" d="{_points(x, y)}" fill="none" stroke="{stroke}" {STROKE}/>'
     return Markup(
         f'<svg class="spark" width="96" height="20" viewBox="0 0 192 40" aria-hidden="true">'
         f"{path}</svg>"
@@ -230,10 +230,11 @@ def thinned(held: Buckets, most: int) -> Buckets:
     )
 
 
-_WIDTH = 'stroke-width="2.4" stroke-linejoin="round"'
+STROKE = 'stroke-width="2.4" stroke-linejoin="round"'
 
 
-def _svg(body: str, width: int, height: int, title: str) -> Markup:
+def drawing(body: str, width: int, height: int, title: str) -> Markup:
+    """A whole static picture with a title for screen readers."""
     return Markup(
         f'<svg class="fixed" width="{width // 2}" height="{height // 2}" '
         f'viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" font-size="22">'
@@ -249,7 +250,8 @@ def _points(x: NDArray[np.int64], y: NDArray[np.int64]) -> str:
     return "M" + " ".join(f"{a} {b}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _axes(frame: Frame, most: int = 5) -> str:
+def axes(frame: Frame, most: int = 5) -> str:
+    """Lines and labels of both axes; `most` ticks on each."""
     left, top, right, bottom = frame.box
     out = [f'<path d="M{left} {top}V{bottom}" stroke="currentColor" stroke-opacity=".4"/>']
     levels = ticks(frame.low, frame.high, frame.log, most)
@@ -291,7 +293,8 @@ def _exponent(value: float) -> str:
     return told.replace("-", words.MINUS)
 
 
-def _line(frame: Frame, held: Buckets, colour: str, name: str, dash: str, bands: bool) -> str:
+def line_path(frame: Frame, held: Buckets, colour: str, name: str, dash: str, bands: bool) -> str:
+    """A line with its gaps, its band between extremes, and marks of what is not finite."""
     x = frame.x(held.first / 2 + held.last / 2)
     good = np.isfinite(held.mean)
     dashes = _dashed(dash)
@@ -310,7 +313,7 @@ def _line(frame: Frame, held: Buckets, colour: str, name: str, dash: str, bands:
             )
         else:
             out.append(f'<path class="{name}" d="{_points(places, y)}" fill="none" '
-                       f'stroke="{colour}"{dashes} {_WIDTH}/>')  # fmt: skip
+                       f'stroke="{colour}"{dashes} {STROKE}/>')  # fmt: skip
     bad = np.flatnonzero(held.bad)
     if len(bad):
         bottom = frame.box[3]
@@ -329,7 +332,7 @@ def _stretches(good: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
 
 
-def _shade(frame: Frame, first: int, last: int, colour: str, name: str) -> str:
+def shaded(frame: Frame, first: int, last: int, colour: str, name: str) -> str:
     x = frame.x(np.array([first, last]))
     _, top, _, bottom = frame.box
     width = max(3, int(x[1] - x[0]))
@@ -364,7 +367,7 @@ def _marks(frame: Frame, items: Sequence[Item]) -> list[str]:
                 "</text></a>"
             )
     shades = [
-        _shade(frame, a, b, SEVERITIES[severity], f"shade {severity}")
+        shaded(frame, a, b, SEVERITIES[severity], f"shade {severity}")
         for severity, held in ranges.items()
         for a, b in held
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainlens import words
 from trainlens.render._visible import visible
 from trainlens.reporting import Axis, Report, Sweep
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 RAMP = ("#b9c3cc", "#9db6ca", "#7ba3c9", "#4f88bd", "#2568a8", "#0b3a70")
 """From the worst to the best; lightness alone tells them apart, for any eye and in print."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainlens.render._visible import visible
 from trainlens.reporting import Report, RunSummary
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 ROWS = 100
 """Rows that stand on the page without a script, and that the script shows at once."""

@@ -16,6 +16,7 @@ from trainlens.rules import Diagnosis
 from trainlens.run import Notice
 
 if TYPE_CHECKING:
+    from trainlens.comparison.model import Comparison
     from trainlens.plots import Picture
     from trainlens.reporting import Report
     from trainlens.reporting.selection import Choice
@@ -33,6 +34,7 @@ def write_report(
     plots: bool = True,
     title: str = "",
     command: str = "",
+    comparison: Comparison | None = None,
     now: float,
     helper: Helper | None = None,
 ) -> list[Path]:
@@ -50,6 +52,8 @@ def write_report(
     plots : bool
         Whether PNGs are drawn.
     title, command : str
+    comparison : Comparison, optional
+        Of these runs: becomes a section, ``comparison.json`` and PNGs.
     now : float
         Unix time that the report carries.
     helper : Helper, optional
@@ -65,15 +69,24 @@ def write_report(
     OutputError
         The folder cannot be made or written.
     """
-    from trainlens.plots import draw_report, pictures
+    from trainlens.plots import comparison_pictures, draw_report, pictures
 
     make_folder(folder)
     wanted = pictures(diagnoses) if plots else []
+    if plots and comparison is not None:
+        wanted += comparison_pictures(comparison)
     theirs = (len(wanted) + 1) // 2 if helper else 0
     if helper and theirs:
         helper.start(draw_report, wanted[:theirs], folder)
     written = write_pages(
-        diagnoses, folder, notices=notices, formats=formats, title=title, command=command, now=now
+        diagnoses,
+        folder,
+        notices=notices,
+        formats=formats,
+        title=title,
+        command=command,
+        comparison=comparison,
+        now=now,
     )
     draw_report(wanted[theirs:], folder)
     if helper:
@@ -91,6 +104,7 @@ def write_pages(
     command: str = "",
     pages: Mapping[str, str] | None = None,
     choice: Choice | None = None,
+    comparison: Comparison | None = None,
     now: float,
 ) -> list[Path]:
     """Write the pages and the JSON of a report into a folder that exists.
@@ -101,13 +115,29 @@ def write_pages(
 
     written = [folder / PAGES[name] for name in formats]
     built = _build(
-        runs, title=title, command=command, notices=notices, pages=pages, choice=choice, now=now
+        runs,
+        title=title,
+        command=command,
+        notices=notices,
+        pages=pages,
+        choice=choice,
+        comparison=comparison,
+        now=now,
     )
     for name, path in zip(formats, written, strict=True):
         write_text(path, _page(name, built))
     written.append(folder / "report.json")
     write_text(written[-1], *json.pieces(built.judged, lambda: notices), "\n")
-    return written
+    return written + ([write_comparison(comparison, folder)] if comparison is not None else [])
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write the comparison of the runs of a report beside its page."""
+    from trainlens.render.comparison import json
+
+    path = folder / "comparison.json"
+    write_text(path, json.dumps(comparison), "\n")
+    return path
 
 
 def write_page(name: str, path: Path, runs: Sequence[Diagnosis], *, now: float) -> None:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from trainlens import words
 from trainlens.render._visible import visible
 from trainlens.reporting import KEY_CHARTS, Chart, Item, Report, RunSummary
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,35 +54,41 @@ def page(report: Report) -> str:
     from trainlens.render import _overview, _svg, _sweep, _table
     from trainlens.render._payload import dumps, payload
 
-    environment = _environment()
     style, script = _files(report)
+    data, compared = _compared(report, payload(report))
     lines = sum(len(c.lines) for c in report.charts)
     most = min(160, max(16 if report.many else 24, _SVG_POINTS // max(lines, 1)))
     marked = _overview.marked(report)
-    return environment.get_template("page.html").render(
-        report=report,
-        policy=_policy(style, script),
-        style=Markup(style),
-        script=Markup(script),
-        data_json=Markup(dumps(payload(report))),
-        findings_json=Markup(embedded) if (embedded := _embedded(report)) else None,
-        draw_chart=lambda c: _svg.chart(c, report, most, len(c.lines) <= 6, marked),
-        draw_view=_svg.view,
-        draw_spark=lambda run: _svg.spark(run.spark, run.colour),
-        overview=_overview,
-        sweeping=_sweep,
-        tabled=_table,
-        columns=_table.columns(report),
-        mixed=_table.mixed(report),
-        **_words(report),
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            policy=policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            data_json=Markup(dumps(data)),
+            findings_json=Markup(embedded) if (embedded := _embedded(report)) else None,
+            draw_chart=lambda c: _svg.chart(c, report, most, len(c.lines) <= 6, marked),
+            draw_view=_svg.view,
+            draw_spark=lambda run: _svg.spark(run.spark, run.colour),
+            overview=_overview,
+            sweeping=_sweep,
+            tabled=_table,
+            columns=_table.columns(report),
+            mixed=_table.mixed(report),
+            **_words(report),
+            **compared,
+        )
     )
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with the words that all of them use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("trainlens.templates", ""),
         autoescape=True,
         undefined=StrictUndefined,
@@ -90,36 +96,54 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         number=words.number,
         step=words.step,
         duration=words.duration,
         plural=words.plural,
         shortened=shortened,
         evidence=_evidence,
-        date=_date,
+        date=date,
         counted=_counted,
         of_runs=_of_runs,
         places=_places,
         severity_word=_SEVERITY_WORD,
     )
+    return made
 
-    return environment
+
+def _compared(report: Report, data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the scripts and the templates need besides, where the runs are compared."""
+    if report.comparison is None:
+        return data, {"told": None}
+    from trainlens.render.comparison.page import helpers
+    from trainlens.render.comparison.section import told_in, with_differences
+
+    told = told_in(report, report.comparison)
+    return with_differences(data, report, told), {"told": told, **helpers(told)}
 
 
 def _files(report: Report) -> tuple[str, str]:
     """Style sheet and script of a page, made of the files that it needs."""
     parts = [name for name, wanted in (("table", report.many), ("sweep", report.sweep)) if wanted]
-    script = "\n".join(map(_text, [*SCRIPTS, *(f"{part}.js" for part in parts)]))
-    style = "".join(map(_text, ["page.css", *(f"{part}.css" for part in parts)]))
-    return style, f'"use strict";\n(() => {{\n{script}}})();\n'
+    styles = [*parts, "comparison"] if report.comparison is not None else parts
+    return bundle(
+        ["page.css", *(f"{part}.css" for part in styles)],
+        [*SCRIPTS, *(f"{part}.js" for part in parts)],
+    )
+
+
+def bundle(styles: Iterable[str], scripts: Iterable[str]) -> tuple[str, str]:
+    """Style sheets and scripts of the templates, each joined into one."""
+    script = "\n".join(map(_text, scripts))
+    return "".join(map(_text, styles)), f'"use strict";\n(() => {{\n{script}}})();\n'
 
 
 @cache
 def _text(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
+    made = environment()
+    assert made.loader is not None
+    return made.loader.get_source(made, name)[0]
 
 
 def _shown(value: object) -> object:
@@ -127,7 +151,9 @@ def _shown(value: object) -> object:
     return value if hasattr(value, "__html__") or not isinstance(value, str) else visible(value)
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
+    """What a page may do: its own style sheet and its own script."""
+
     def allow(text: str) -> str:
         return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -165,7 +191,7 @@ def _words(report: Report) -> dict[str, Any]:
     ranked = report.ranking
     lone = report.runs[0] if len(report.runs) == 1 else None
     return {
-        "created": _date(report.created),
+        "created": date(report.created),
         "best_name": f"Best {shortened(ranked[0], 30)}" if ranked else "Best",
         "last_record": lambda run: _last_record(run, report.created),
         "age": _last_record(lone, report.created)
@@ -319,13 +345,14 @@ def _last_record(run: RunSummary, now: float) -> str:
         return "unknown"
     if run.age > _OLD:
         # What happened long ago is told by its date.
-        return f"on {_date(now - run.age)[:10]}"
+        return f"on {date(now - run.age)[:10]}"
     unit = next(size for size in (3600, 60, 1, 0) if run.age >= size)
     told = words.duration(run.age // unit * unit if unit else run.age)
     return f"{told} ago" + (", may be running" if run.running else "")
 
 
-def _date(seconds: float) -> str:
+def date(seconds: float) -> str:
+    """A moment in words, in UTC."""
     try:
         moment = datetime.fromtimestamp(seconds, timezone.utc)
     except (ValueError, OverflowError, OSError):

@@ -11,7 +11,7 @@ from trainlens.render._overview import brief, folds, settings
 from trainlens.render._table import order
 from trainlens.render._visible import visible
 from trainlens.reporting import TOP, Item, Outcome, Report, RunSummary
-from trainlens.verdict import shortened
+from trainlens.words import shortened
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$])")
 # What would begin a list or a heading rule, and what would become a link by itself.

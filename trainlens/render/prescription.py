@@ -12,6 +12,9 @@ from trainlens.prescribe.plan import Plan
 from trainlens.render import text
 from trainlens.rules.base import Finding
 
+_SHOWN = 8
+"""Expectations that are told; the patch has all."""
+
 
 def prescription(made: Plan, rule: str = "", *, columns: int = 80) -> str:
     """A plan as text: for each fault what to change in which order, why, and how to verify it.
@@ -70,8 +73,13 @@ def _expected(made: Plan, columns: int) -> list[str]:
         )
         lines += text.wrapped(click.style("Conflict:", bold=True), said, "", columns)
     if made.expect:
-        said = "; ".join(str(e) for e in made.expect)
+        said = "; ".join(str(e) for e in made.expect[:_SHOWN])
+        if len(made.expect) > _SHOWN:
+            said += f"; and {words.step(len(made.expect) - _SHOWN)} more in the patch"
         lines += text.wrapped(click.style("Expect:", bold=True), f"{said}.", "", columns)
+    for rule, why in made.unmeasured.items():
+        said = f"nothing for {rule}: {why}."
+        lines += text.wrapped(click.style("Expect:", bold=True), said, "", columns)
     return lines
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainlens import verdict, words
+from trainlens import words
 from trainlens.judged import Judged, overall
 from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
 from trainlens.reporting.digest import Digest, digest, together
@@ -41,6 +41,9 @@ from trainlens.reporting.views import View
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Status
 from trainlens.run import Key, Notice
+
+if TYPE_CHECKING:
+    from trainlens.comparison.model import Comparison
 
 __all__ = [
     "GROUP_ABOVE",
@@ -137,6 +140,8 @@ class Report:
         Records lost in all; None when something was lost that cannot be counted.
     thresholds : mapping of rule to {setting: default}
     inputs : tuple of Input
+    comparison : Comparison or None
+        Of its runs, where one of them was called the baseline.
     """
 
     title: str
@@ -166,6 +171,7 @@ class Report:
     lost: int | None
     thresholds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
+    comparison: Comparison | None = None
 
     @property
     def many(self) -> bool:
@@ -198,6 +204,7 @@ def build(
     command: str,
     notices: Sequence[Notice] = (),
     tables: Sequence[Table] = (),
+    comparison: Comparison | None = None,
     pages: Mapping[str, str] | None = None,
     choice: Choice | None = None,
     now: float,
@@ -217,6 +224,8 @@ def build(
         About files that became no run.
     tables : sequence of Table
         Further sections.
+    comparison : Comparison, optional
+        Of these runs.
     pages : mapping of name of a run to a relative address, optional
         Where runs of many have a page of their own.
     choice : Choice, optional
@@ -237,9 +246,10 @@ def build(
         title=title or _title(runs),
         command=command,
         created=now,
-        versions=_versions(version),
+        versions=package_versions(version),
         ranking=choice.key,
         tables=tuple(tables),
+        comparison=comparison,
         pages=pages or {},
         drawn=choice.drawn,
         notices=tuple(notices),
@@ -305,7 +315,8 @@ def _placed(digests: Sequence[Digest], key: Key | None) -> tuple[RunSummary, ...
 _SEVERITIES = ("error", "warning", "info")
 
 
-def _versions(own: str) -> dict[str, str]:
+def package_versions(own: str) -> dict[str, str]:
+    """What a page was made with; `own` is the version of trainlens."""
     return {"trainlens": own, "numpy": np.__version__, "Python": platform.python_version()}
 
 
@@ -337,9 +348,9 @@ def _best(runs: Sequence[RunSummary], key: Key | None) -> str:
         return text
     # Two minima of the same noise: their difference has about sqrt(2) of it.
     close = [r.name for r, s in ranking[1:] if abs(s.best - top.best) < 1.96 * 2**0.5 * top.noise]
-    text = f"{verdict.shortened(run.name)}, {text}"
+    text = f"{words.shortened(run.name)}, {text}"
     if close:
-        told = ", ".join(verdict.shortened(n, 30) for n in close[:3])
+        told = ", ".join(words.shortened(n, 30) for n in close[:3])
         text += f"; within noise of {told}"
         text += f" and {len(close) - 3} more" if len(close) > 3 else ""
     return text

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainlens.compact import Compact
 from trainlens.judged import Judged
+from trainlens.leaves import leaves
 from trainlens.reporting.phases import Phase, phases
 from trainlens.run import Key, Notice, Run, Series
 from trainlens.stats.noise import median, second_difference_noise
@@ -205,9 +207,9 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         spark=np.empty(0),
         colour=None,
         dash=0,
-        config=tuple(_flat(run.config))[:_SETTINGS],
+        config=tuple((k, _setting(v)) for k, v in islice(leaves(run.config), _SETTINGS)),
         phases=phases(run),
-        clock=_clock(run),
+        clock=clock_of(run),
         notices=run.notices,
     )
 
@@ -294,7 +296,8 @@ def _gaps(pace: Series | None, seconds: Floats, rhythm: float) -> tuple[Gap, ...
     return tuple(Gap(int(pace.step[i]), int(pace.step[i + 1]), float(seconds[i])) for i in worst)
 
 
-def _clock(run: Run) -> Clock | None:
+def clock_of(run: Run) -> Clock | None:
+    """Step, epoch and seconds at some points of the longest series of a run."""
     series = _longest(run)
     if series is None:
         return None
@@ -329,15 +332,6 @@ def _ascending(value: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full(len(value), np.nan)
     risen: NDArray[np.float64] = np.maximum.accumulate(value)
     return risen
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, _setting(value)
 
 
 def _setting(value: Any) -> str:

@@ -12,6 +12,9 @@ from trainlens.detect.divergence import DivergenceDetector, Limits
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 
+_HELD = 1.3
+"""Last level over the best one for a rise at any time that stayed."""
+
 
 @rule(
     "divergence",
@@ -24,13 +27,13 @@ def divergence(
     """The training loss rises and stays up.
 
     The level at the end (median of the last tenth) is more than `ratio` times the best level
-    before, or it has climbed steadily by more than `slow` since a best level in the later part;
-    and the rise is `z` standard deviations of a level, with the autocorrelation of the noise
-    counted in. A rise that the curve has shown before and taken back, as cyclic learning rates
-    do, does not count; nor does a spike that came back. At the very end, 15 points above `ratio`,
-    or 3 that reach ten times the level, are enough. A validation loss that rises while the
-    training loss falls is `overfitting`. Where a loss can be 0 or negative, rises are measured
-    against its drop so far.
+    before, or it has climbed steadily by more than `slow` since a best level in the later part, or
+    by 1.3 since any and stayed; and the rise is `z` standard deviations of a level (twice as many
+    for the last), with the autocorrelation of the noise counted in. A rise that the curve has shown
+    before and taken back, as cyclic learning rates do, does not count; nor does a spike that came
+    back. At the very end, 15 points above `ratio`, or 3 that reach ten times the level, are enough.
+    A validation loss that rises while the training loss falls is `overfitting`. Where a loss can be
+    0 or negative, rises are measured against its drop so far.
 
     Settings: `ratio`, `slow`, `z`, `least_points`.
     """
@@ -38,7 +41,8 @@ def divergence(
     if series is None:
         yield skip("no loss in this log")
         return
-    detector = DivergenceDetector(Limits(ratio=ratio, slow=slow, z=z, points=least_points))
+    limits = Limits(ratio=ratio, slow=slow, held=_HELD, z=z, points=least_points)
+    detector = DivergenceDetector(limits)
     base = series.effective
     events = watch(detector, base.step, base.value)
     if detector.seen < least_points:

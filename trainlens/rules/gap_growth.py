@@ -12,7 +12,7 @@ from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats, condense
-from trainlens.stats.gains import Gain, gain
+from trainlens.stats.gains import Gain, bent, gain
 from trainlens.stats.noise import median
 
 LEAST = 10
@@ -150,6 +150,7 @@ def _widening(
     wider, better = gain(x, gap, x[0], x[-1]), gain(x, val, x[0], x[-1])
     if wider is None or better is None:
         return None
+    wider = bent(x, gap, x[0], x[-1], wider)  # a gap that opens ever faster, or levels off
     grown = -wider.value
     k = max(1, len(m.step[a:]) // 8)
     end = median((m.val - m.train)[-k:])

@@ -9,14 +9,27 @@ import numpy as np
 
 from trainlens import words
 from trainlens.detect.base import Event, watch
-from trainlens.detect.context import learning_rate_restart, period, restarts_mean, starts_epoch
-from trainlens.detect.levels import SecondLevel, expected_by_chance, second_level, without
+from trainlens.detect.context import (
+    falls_at_once,
+    learning_rate_restart,
+    period,
+    restarts_mean,
+    starts_epoch,
+)
+from trainlens.detect.levels import (
+    SecondLevel,
+    expected_by_chance,
+    expected_by_clumps,
+    second_level,
+    without,
+)
 from trainlens.detect.spike import SpikeDetector, find_spikes
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
 
 _CHANCE = 0.02  # expected number in a run of spikes that single high points make
+_OF_CLUMPS = 0.1  # and of those that alike neighbours make, by a tail that is too heavy
 _LOOKED_AT = 40  # of the largest spikes, for what else happened there
 
 
@@ -85,7 +98,7 @@ def _largest(
     large = sorted(spikes, key=lambda e: -e.z)[: max(most, _LOOKED_AT)]
     anew = [e for e in large if restarts_mean(series, e)]
     judged = [
-        (e, _finding(run, series, e, _of_means(e, anew), expected_by_chance(series, e, held)))
+        (e, _finding(run, series, e, _of_means(series, e, anew), _by_chance(series, e, held)))
         for e in large
     ]
     judged.sort(key=lambda f: f[1].severity is not None)  # warnings first
@@ -96,22 +109,32 @@ def _largest(
         yield _with_rest(finding, rest) if event is listed[-1] else finding
 
 
+def _by_chance(series: Series, event: Event, held: Sequence[Event]) -> bool:
+    """Whether the noise of the run makes such events now and then."""
+    return (
+        event.z < 5
+        or expected_by_chance(series, event, held) > _CHANCE
+        or expected_by_clumps(series, event, held) > _OF_CLUMPS
+    )
+
+
 def _ties(series: Series) -> float:
     """Share of points that are exactly the median."""
     value = series.finite.value
     return float(np.mean(value == np.quantile(value, 0.5, method="lower")))
 
 
-def _of_means(event: Event, anew: list[Event]) -> bool:
+def _of_means(series: Series, event: Event, anew: list[Event]) -> bool:
     """Whether an event is the noise of a running mean that begins anew.
 
-    Where that is seen twice and more, other rises that are no higher are taken for the same.
+    Where that is seen twice and more, other rises that are no higher are taken for the same,
+    unless they end as no mean can.
     """
     if event in anew:
         return True
-    return len(anew) >= 2 and event.peak - event.baseline <= 1.5 * max(
-        e.peak - e.baseline for e in anew
-    )
+    if len(anew) < 2 or falls_at_once(series, event):
+        return False
+    return event.peak - event.baseline <= 1.5 * max(e.peak - e.baseline for e in anew)
 
 
 def _above(series: Series, second: SecondLevel, spikes: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -167,7 +190,7 @@ def _regular(series: Series, spikes: tuple[Event, ...], every: int) -> Finding:
     )
 
 
-def _finding(run: Run, series: Series, event: Event, anew: bool, by_chance: float) -> Finding:
+def _finding(run: Run, series: Series, event: Event, anew: bool, near: bool) -> Finding:
     restart = learning_rate_restart(run, event.first_step)
     # Running means start anew with each epoch, and their first values are noisy.
     epoch = event.ratio < 1.5 and starts_epoch(series, event)
@@ -187,7 +210,6 @@ def _finding(run: Run, series: Series, event: Event, anew: bool, by_chance: floa
         message += f" The learning rate had just restarted ({words.number(restart, 2)} times)."
     # Restarts of a schedule that is not logged, and the order of the data, leave low bumps.
     bump = event.ratio < 1.15 or (event.ratio < 1.5 and event.points > 20)
-    near = event.z < 5 or by_chance > _CHANCE
     if epoch:
         message += " It begins with an epoch."
     elif anew:

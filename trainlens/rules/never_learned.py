@@ -14,6 +14,8 @@ from trainlens.detect.curves import curve_of
 from trainlens.rules.base import Finding, Status, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.chance import PLAUSIBLE, guessing_among, stuck_at_chance
+from trainlens.stats.counting import samples_behind
+from trainlens.stats.gains import gain
 from trainlens.stats.learned import Learning
 from trainlens.stats.noise import median
 
@@ -33,6 +35,8 @@ def never_learned(
     noise above what came later, and where the data leave at most `flat` of improvement possible
     (`flat_at_chance` where the level is ln C within 2 %: what guessing among C classes gives). Up
     to half as much again it is a warning, if no more than 0.6 of `flat` is seen.
+    A loss that fell is no better than guessing where it then lies at ln C or up to half as much
+    again, and an accuracy has stayed at 1 / C all along.
     Without a loss, an accuracy that stays at 1 / C is judged; so is one of validation although
     the training loss falls by a quarter or more. A measure of quality that is 0 to the digit in
     every evaluation while the loss falls is a finding of its own: of the evaluation or the labels,
@@ -60,6 +64,8 @@ def never_learned(
         yield _too_short(series, len(curve), min_points)
         return
     judged = _judge(run, curve, found, flat, flat_at_chance)
+    if judged.status is not Status.FAIL:
+        judged = _no_better_than_guessing(run, curve, min_points) or judged
     yield judged
     if judged.status is Status.PASS and found.drop > 0.25:
         yield from _guessing_elsewhere(run, found.drop, min_points)
@@ -79,6 +85,38 @@ def _guessing_elsewhere(run: Run, drop: float, min_points: int) -> Iterator[Find
             message=judged.message.rstrip(".") + carried,
             evidence={**judged.evidence, "training_fell": 1.0 - math.exp(-drop)},
         )
+
+
+def _no_better_than_guessing(run: Run, curve: Series, min_points: int) -> Finding | None:
+    """A loss that came down to what guessing among C classes gives, by an accuracy of 1 / C."""
+    held = sorted(_accuracies(run), key=lambda s: s.split == "train")
+    accuracy = next((s for s in held if len(s.finite) >= min_points), None)
+    judged = _judge_accuracy(accuracy, min_points) if accuracy is not None else None
+    if accuracy is None or judged is None or not judged.failed:
+        return None
+    later = curve.value[len(curve) // 4 :]
+    level, guessed = median(later), math.log(judged.evidence["classes"])
+    known = curve_of(curve)
+    since = gain(known.place, known.level, float(known.place[len(curve) // 4]), 1.0)
+    falls = since is None or since.value > 0.05 or since.lower(2.33) > 0.005
+    if falls or not 0.98 * guessed <= level <= 1.5 * guessed:
+        return None
+    classes = words.step(int(judged.evidence["classes"]))
+    return fail(
+        f"The loss came down to {words.number(level)} and has stayed there: no better than "
+        f"guessing among {classes} classes (ln {classes} = {words.number(guessed)}). "
+        f"{judged.message[:1].upper()}{judged.message[1:]}",
+        curve,
+        first_step=int(curve.step[0]),
+        last_step=int(curve.step[-1]),
+        evidence={
+            "level": level,
+            "accuracy": judged.evidence["level"],
+            "classes": judged.evidence["classes"],
+            "points": len(curve),
+        },
+        confidence=0.95,
+    )
 
 
 def _at_zero(run: Run, loss: Series, enough: int) -> Iterator[Finding]:
@@ -131,7 +169,7 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
         fallen = 1.0 - math.exp(-max(found.drop, found.total.value, 0.02))
         return passed(f"It learned: the loss fell by {words.percent(fallen, 2)}.", curve,
                       evidence=evidence)  # fmt: skip
-    if found.total.lower(2.33) > 0.005:
+    if found.total.lower(2.33) > 0.005 or (_steady(curve) and found.total.value > 0.005):
         return inconclusive(
             f"the loss has fallen by {words.percent(1 - math.exp(-found.total.value), 2)} only, "
             "though steadily: too little to call it learning, too steady to call it flat",
@@ -165,6 +203,11 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
     return _flat(run, curve, found, evidence, classes, flat)
 
 
+def _steady(curve: Series) -> bool:
+    """Whether nearly every point lies below the one before, as noise with a memory does not."""
+    return float(np.mean(curve.value[1:] < curve.value[:-1])) >= 0.9
+
+
 def _is_flat(found: Learning, allowed: float) -> bool:
     """Whether hardly any improvement is possible, or little is seen and not much is possible."""
     if found.total.value < -allowed:
@@ -193,6 +236,9 @@ def _flat(
         value = median(accuracy.finite.value)
         evidence["accuracy"] = value
         said += f" {accuracy.split} {accuracy.metric} is at {words.number(value)}."
+        if _one_answer(accuracy.finite) and not (accuracy.finite.value == value).all():
+            values = words.plural(len(np.unique(accuracy.finite.value)), "value")
+            said += f" It takes only {values}, as where all samples get the same answer."
     resumed = first > 0.2 * last and first > len(curve)
     if resumed:
         said = said.replace("since the first step", "since the log begins", 1)
@@ -223,10 +269,22 @@ def _improving(run: Run, curve: Series) -> Series | None:
         if other.role.name == "loss" and other.split == curve.split:
             continue  # one part of a flat total may well fall while another rises
         points = other.finite
+        if _one_answer(points):
+            continue
         found = curve_of(points, other.role.direction).learning if len(points) >= 8 else None
         if found is not None and found.learned and found.drop > 0.1:
             return other
     return None
+
+
+def _one_answer(accuracy: Series) -> bool:
+    """Whether an accuracy takes a few values only: shares of classes that all samples are given.
+
+    Of 100 samples and more, whatever is learned gives more than a dozen values in time.
+    """
+    n, values = len(accuracy), len(np.unique(accuracy.value))
+    alike = n >= 15 and values <= min(12, n // 3) and "acc" in accuracy.metric.lower()
+    return alike and (values < 3 or samples_behind(accuracy.value) >= 100)
 
 
 def _warming_up(run: Run, curve: Series) -> bool:

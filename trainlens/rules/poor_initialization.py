@@ -51,7 +51,8 @@ def poor_initialization(
         return
     flat = fate_of_loss(run) == "flat"
     found = [
-        _with_depth(activations, flat, ratio, serious),
+        # A bias may grow within a few steps: what one value shows is enough, if it is much.
+        _at_once(activations, flat, serious) or _with_depth(activations, flat, ratio, serious),
         _apart(spread, flat, ratio, weights),
     ]
     kept = [f for f in found if f is not None]
@@ -70,6 +71,15 @@ def _late(run: Run, found: list[Layer]) -> int:
     points = max(len(x.series.finite) for x in found)
     last = run.steps[1] if run.steps else first
     return first if first > 1000 and (first > last / 10 or points == 1) else 0
+
+
+def _at_once(known: list[tuple[Layer, float]], flat: bool, serious: float) -> Finding | None:
+    """What the very first values show, where that is serious."""
+    first = [(x, float(x.series.finite.value[0])) for x, _ in known]
+    if any(v <= 0 for _, v in first):
+        return None
+    found = _with_depth(first, flat, serious, serious)
+    return found if found is not None and found.failed else None
 
 
 def _with_depth(known: list[tuple[Layer, float]], flat: bool, ratio: float, serious: float) -> (

@@ -115,24 +115,48 @@ def _judge(run: Run, curve: Series, least_gain: float, premature: float) -> Find
     flat = plateau(x, y, least_gain=least_gain, stages=stages)
     if rate is None:
         return _stopped(curve, x, y, x, flat, None) if flat else _going_on(curve, x, y)
+    if flat and float(rate.share[int(np.searchsorted(x, flat.onset)) :].min()) > 0.8:
+        return _stopped(curve, x, y, x, flat, rate)  # the rate explains nothing: by either clock
     flat = flat or plateau(x, y, least_gain=least_gain, share=0.4, stages=stages)
     # Levelling off is convergence only where the learning rate has decayed.
     if flat is None or float(rate.share[-1]) > 0.5:
-        return _going_on(curve, x, y)
+        ended = _flat_since_decay(x, y, rate, least_gain, premature)
+        return _converged(curve, rate, ended) if ended else _going_on(curve, x, y)
     if rate.low_from(x) < premature:
         return _stopped(curve, x, y, x, flat, rate)
+    return _converged(curve, rate, flat.onset)
+
+
+def _flat_since_decay(
+    x: Floats, y: Floats, rate: _Rate, least_gain: float, premature: float
+) -> float:
+    """Place since which the rate has been low, late in the run, and the loss flat; else 0."""
+    place = rate.low_from(x)
+    since = gain(x, y, place, 1.0, least=8) if premature <= place <= 0.9 else None
+    flat = since is not None and -least_gain < since.lower() <= since.upper() < least_gain
+    return place if flat else 0.0
+
+
+def _converged(curve: Series, rate: _Rate, onset: float) -> Finding:
     return passed(
         f"Converged: the loss levels off as the learning rate decays to "
         f"{words.percent(float(rate.share[-1]), 2)} of its peak, "
-        f"{words.percent(_total(x, y))} below its start.",
+        f"{words.percent(_fallen(curve))} below its start.",
         curve,
-        evidence={"final_rate_share": float(rate.share[-1]), "onset": flat.onset},
+        evidence={"final_rate_share": float(rate.share[-1]), "onset": onset},
     )
 
 
-def _total(x: Floats, y: Floats) -> float:
+def _fallen(curve: Series) -> float:
+    """Share of its start that a loss has lost by its end.
+
+    The start is its very first value where that is higher than the first few: of a steep fall,
+    those tell little of where it began.
+    """
+    y = curve_of(curve).level
     head = max(1, len(y) // 50)
-    return 1.0 - math.exp(min(0.0, median(y[-head * 5 :]) - median(y[:head])))
+    start = max(median(y[:head]), float(y[0]))
+    return 1.0 - math.exp(min(0.0, median(y[-head * 5 :]) - start))
 
 
 def _rate(run: Run, curve: Series) -> _Rate | None:
@@ -182,7 +206,7 @@ def _stopped(
         share = float(rate.share[min(at + len(curve) // 20, len(curve) - 1)])
         evidence["rate_share_at_onset"] = share
         said += _about_rate(share)
-    fallen = _total(x, y)
+    fallen = _fallen(curve)
     solved = fallen > 1 - _SOLVED and float(curve.value.min()) > 0
     if solved:
         said += f" It is {words.percent(fallen, 3)} below its start: there is little left to learn."

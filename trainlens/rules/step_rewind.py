@@ -11,7 +11,7 @@ from trainlens import words
 from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.gains import t_quantile
-from trainlens.stats.noise import effective_size, lag1_autocorrelation, median, robust_scale
+from trainlens.stats.noise import mean_error, median, robust_scale
 from trainlens.stats.trend import as_share, scale_free
 
 
@@ -126,11 +126,12 @@ def _overlap(series: Series) -> tuple[int, int, float, float, float] | None:
     level = scale_free(value)
     change = level[n : 2 * n] - level[:n]
     same = int(np.sum(before == after))
-    alike = effective_size(n, lag1_autocorrelation(change)) if n >= 10 else n
-    error = 1.25 * float(np.std(change)) / float(np.sqrt(alike))
+    few = float(np.std(change)) / float(np.sqrt(n)), max(n - 1.0, 1.0)
+    error, dof = mean_error(change) if n >= 10 else few
+    error *= 1.25  # that of a median
     wander, known = _wander(level[2 * n :], n)
     if not known:
-        error *= t_quantile(3.0, max(alike - 1, 1)) / 3.0
+        error *= t_quantile(3.0, dof) / 3.0
     rise = median(change)
     return n, same, rise, as_share(rise, value), max(error, wander)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from trainlens import words
 from trainlens.detect.base import Event, Floats, Ints
+from trainlens.detect.companion import Companion, training_at
 from trainlens.detect.context import warm_restart
 from trainlens.detect.jump import JumpDetector, jump_noise
-from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.rules._evaluations import each_judged
+from trainlens.rules.base import Finding, fail, passed, rule
 from trainlens.run import Run, Series
 from trainlens.stats.counting import counting_noise
 
@@ -46,8 +49,10 @@ def validation_jump(
     must lie farther out than several in a row), else info; an error where a measure of quality
     collapses to a hundredth and does not come back. A share of correct answers among few samples
     is as noisy as counting them. Where the learning rate was restarted just before, a rise is
-    expected and info. The largest worsening above `large` that is within the noise is
-    reported as info, too, so that nobody takes it for more than it is.
+    expected and info; so is it where the training loss rose about as much and the evaluations
+    came back later: the model was worse for a while, and was measured well. The largest worsening
+    above `large` that is within the noise is reported as info, too, so that nobody takes it for
+    more than it is.
 
     What to do: look at the evaluation itself first (the same data in the same order, moving
     statistics, which weights were loaded), then at what changed in training at that step.
@@ -55,16 +60,12 @@ def validation_jump(
     Settings: `z`, `share`, `large`, `least_points`, `metrics` (looked at besides the main loss),
     `most` (findings of one curve; the largest are kept).
     """
-    held = _validation_series(run, metrics)
-    if not held:
-        yield skip("no validation loss or metric with a direction in this log")
-    for series in held:
-        good = series.finite
-        if len(good) < least_points:
-            has = f"needs at least {least_points} evaluations, has {len(good)}"
-            yield inconclusive(has, series)
-        else:
-            yield from _findings(run, _Judgement(series, good, z, share), large, most)
+    yield from each_judged(
+        _validation_series(run, metrics),
+        least_points,
+        "no validation loss or metric with a direction in this log",
+        lambda series, good: _findings(run, _Judgement(series, good, z, share), large, most),
+    )
 
 
 def _validation_series(run: Run, metrics: int) -> list[Series]:
@@ -173,18 +174,18 @@ def _findings(run: Run, judged: _Judgement, large: float, most: int) -> Iterator
     if judged.events:
         events = sorted(judged.events, key=lambda e: (not judged.sure(e), -e.z))
         events = events[: max(most, _LOOKED_AT)]
-        found = [(e, judged.sure(e), _restarted(run, judged, e)) for e in events]
-        found.sort(key=lambda f: not f[1] or f[2] > 1)  # warnings first
-        kept = sorted(found[:most], key=lambda f: f[0].first_index)
-        for event, sure, restart in kept:
-            unlisted = len(judged.events) - len(kept) if event is kept[-1][0] else 0
-            yield _finding(judged, event.first_index, event, sure, restart, unlisted)
+        found = [_Jump.of(run, judged, event) for event in events]
+        found.sort(key=lambda jump: not jump.sure or jump.explained)  # warnings first
+        kept = sorted(found[:most], key=lambda jump: jump.at)
+        for jump in kept:
+            unlisted = len(judged.events) - len(kept) if jump is kept[-1] else 0
+            yield _finding(judged, jump, unlisted)
         return
     # Not the second one: the first evaluation may be of an untrained model.
     later = judged.changes[1:]
     at = 2 + int(later.argmax()) if len(later) else 0
     if at and judged.change(at) > large:
-        yield _finding(judged, at, None, False)
+        yield _finding(judged, _Jump(at))
         return
     top = float(judged.z.max())
     yield passed(
@@ -195,21 +196,71 @@ def _findings(run: Run, judged: _Judgement, large: float, most: int) -> Iterator
     )
 
 
-def _restarted(run: Run, judged: _Judgement, event: Event) -> float:
-    """How many times the learning rate rose to begin a new cycle, up to two evaluations before."""
-    step = judged.good.step
-    since = int(step[max(event.first_index - 2, 0)])
-    return warm_restart(run, since, int(step[event.first_index]))
+@dataclass(frozen=True)
+class _Jump:
+    """A jump at evaluation `at`, and what else is known of it.
+
+    Parameters
+    ----------
+    at : int
+    event : Event or None
+        None where it is within the noise.
+    sure : bool
+        Chance hardly explains it.
+    restart : float
+        How many times the learning rate rose to begin a new cycle, up to two evaluations before.
+    training : Companion or None
+        The training loss, where it rose about as much at the same time.
+    later : int or None
+        Step of the first evaluation, however late, that is half-way back.
+    """
+
+    at: int
+    event: Event | None = None
+    sure: bool = False
+    restart: float = 1.0
+    training: Companion | None = None
+    later: int | None = None
+
+    @classmethod
+    def of(cls, run: Run, judged: _Judgement, event: Event) -> _Jump:
+        at, step = event.first_index, judged.good.step
+        since = int(step[max(at - 2, 0)])
+        found = training_at(run, step, at)
+        alike = found is not None and found.explains(judged.change(at), of_loss=judged.worse == 1)
+        return cls(
+            at,
+            event,
+            judged.sure(event),
+            warm_restart(run, since, int(step[at])),
+            found if alike else None,
+            _back(judged, at) if at else None,
+        )
+
+    @property
+    def explained(self) -> bool:
+        """Whether it is to be expected, or passed and said nothing of the evaluation."""
+        return self.restart > 1 or (self.training is not None and self.later is not None)
+
+    @property
+    def said(self) -> str:
+        """What else happened there, as sentences."""
+        text = ""
+        if self.restart > 1:
+            text += (
+                f" The learning rate had just been restarted ({words.number(self.restart, 2)} "
+                "times): a rise is expected there."
+            )
+        if self.training is not None:
+            text += (
+                f" The training loss rose as well, from {words.number(self.training.before)} to "
+                f"{words.number(self.training.after)}: the model became worse, not its evaluation."
+            )
+        return text
 
 
-def _finding(
-    judged: _Judgement,
-    at: int,
-    event: Event | None,
-    sure: bool,
-    restart: float = 1.0,
-    unlisted: int = 0,
-) -> Finding:
+def _finding(judged: _Judgement, jump: _Jump, unlisted: int = 0) -> Finding:
+    at, event, sure = jump.at, jump.event, jump.sure
     series, value, step = judged.series, judged.good.value, judged.good.step
     before, after, noise = float(value[at - 1]), float(value[at]), judged.noise_at(at)
     z = min(max(float(judged.z[at]), -1e9), 1e9)
@@ -226,11 +277,7 @@ def _finding(
         f"{words.with_unit(noise, unit, 3)}, so this is {words.number(max(z, 0.0), 2)} sigma above "
         f"the evaluations before{_meaning(sure, z, judged.bar(event))}"
     ).replace("sigma above", "sigma above" if judged.worse == 1 else "sigma below")
-    if restart > 1:
-        message += (
-            f" The learning rate had just been restarted ({words.number(restart, 2)} times): a "
-            "rise is expected there."
-        )
+    message += jump.said
     if unlisted:
         message += f" And {words.step(unlisted)} more."
     last = int(step[at]) if back is None else back
@@ -249,19 +296,18 @@ def _finding(
             "noise": noise,
             "evaluations": len(value),
         },
-        severity=_severity(judged, at, back, sure, restart),
+        severity=_severity(judged, jump, back),
         confidence=min(max(z / (z + 2), 0.5), 0.99) if sure else 0.3,
     )
 
 
-def _severity(
-    judged: _Judgement, at: int, back: int | None, sure: bool, restart: float
-) -> str | None:
+def _severity(judged: _Judgement, jump: _Jump, back: int | None) -> str | None:
     """The rule's own where chance hardly explains it; worse where the measure is gone for good."""
+    at = jump.at
     gone = judged.worse == -1 and judged.good.value[at] <= 0.01 * abs(judged.base[at])
-    if sure and gone and back is None:
+    if jump.sure and gone and back is None:
         return "error"
-    return None if sure and restart <= 1 else "info"
+    return None if jump.sure and not jump.explained else "info"
 
 
 def _back(judged: _Judgement, at: int) -> int | None:
@@ -279,8 +325,16 @@ def _return(judged: _Judgement, event: Event | None, back: int | None) -> str:
         value = words.with_unit(float(judged.good.value[at]), judged.series.role.unit)
         return f" and came back at step {words.step(back)} ({value})"
     if event is not None and event.kind == "shift":
-        return " and stayed there"
+        return _stay(judged, event)
     return " and had not come back by the last evaluation"
+
+
+def _stay(judged: _Judgement, event: Event) -> str:
+    """How long a worse level lasted, of a jump that did not come back soon."""
+    back = _back(judged, event.first_index) if event.first_index else None
+    if back is None:
+        return " and stayed there"
+    return f" and stayed there up to step {words.step(back)}, where it had come half-way back"
 
 
 def _meaning(sure: bool, z: float, bar: float) -> str:

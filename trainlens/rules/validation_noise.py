@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
-from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.rules._evaluations import each_judged
+from trainlens.rules.base import Finding, fail, passed, rule
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
 from trainlens.stats.counting import counting_noise, samples_behind
@@ -37,15 +38,12 @@ def validation_noise(
     in the same order each time, or compare means over several evaluations.
     """
     held = [s for s in (run.main("loss", "val"), run.main("metric", "val")) if s is not None]
-    if not held:
-        yield skip("no validation loss or metric in this log")
-    for series in held:
-        good = series.finite
-        if len(good) < least_points:
-            has = f"needs at least {least_points} evaluations, has {len(good)}"
-            yield inconclusive(has, series)
-        else:
-            yield _judge(series, good, large, growth, t)
+    yield from each_judged(
+        held,
+        least_points,
+        "no validation loss or metric in this log",
+        lambda series, good: [_judge(series, good, large, growth, t)],
+    )
 
 
 def _judge(series: Series, good: Series, large: float, growth: float, t: float) -> Finding:

@@ -93,10 +93,10 @@ static int fall(const double *bx, const double *by, int count, double width, Gai
     double slope = dot(away, rest, count) / spread;
     for (int i = 0; i < count; i++) rest[i] -= slope * away[i];
     double rho = autocorrelation(rest, count, room), dof = count - 2;
-    rho += (1.0 + (rho > 0.0 ? rho : 0.0)) / count;
+    rho += (1.0 + 4.0 * (rho > 0.0 ? rho : 0.0)) / count;
     double most = count == BLOCKS ? 0.9 : 0.8;
     rho = rho > most ? most : rho < 0.0 ? 0.0 : rho;
-    double inflation = (1 + rho) / (1 - rho), least = dof < 5.0 ? dof : 5.0;
+    double inflation = (1 + rho) / (1 - rho), least = dof < 4.0 ? dof : 4.0;
     out->value = -slope * width;
     out->error = sqrt(dot(rest, rest, count) / dof / spread * inflation) * width;
     out->dof = dof / inflation > least ? dof / inflation : least;

@@ -116,21 +116,22 @@ def _gain_of(x: Floats, y: Floats, first: float, last: float, least: int) -> Gai
 def _gain(width: float, slope: float, spread: float, left: float, rho: float, count: int) -> Gain:
     """Of a line of this `slope` through `count` blocks; `left` is its residual sum of squares."""
     # Taking out a line costs more than taking out a mean, which is corrected there. With this
-    # correction a level of 5 % is one of 3 to 7 % for AR(1) up to 0.9 and 60 points and more. In
-    # fewer points the bend of a smooth curve passes for autocorrelation: it is not taken so high.
-    rho = min(max(rho + (1 + max(rho, 0.0)) / count, 0.0), 0.9 if count == BLOCKS else 0.8)
+    # correction a level of 5 % is one of 3 to 7 % for AR(1) up to 0.9 from 60 points on, up to 0.7
+    # from 30 (one side). In fewer, the bend of a smooth curve passes for
+    # autocorrelation: it is not taken so high.
+    rho = min(max(rho + (1 + 4 * max(rho, 0.0)) / count, 0.0), 0.9 if count == BLOCKS else 0.8)
     inflation = (1 + rho) / (1 - rho)
     dof = count - 2
     error = float(np.sqrt(left / dof / spread * inflation))
     # A line through a curve leaves autocorrelated residuals too: not all of it is lost freedom.
-    return Gain(-slope * width, error * width, max(min(5.0, dof), dof / inflation))
+    return Gain(-slope * width, error * width, max(min(4.0, dof), dof / inflation))
 
 
 def bent(x: Floats, y: Floats, first: float, last: float, found: Gain) -> Gain:
     """The same gain with the error of the noise alone, where the curve is clearly bent.
 
     A line leaves the bend of a smooth curve in its residuals, which then pass for autocorrelated
-    noise. Here a parabola is taken off instead, if it stands out by two standard errors.
+    noise. Here a parabola is taken off instead, if it stands out by 2.4 standard errors.
 
     Parameters
     ----------
@@ -159,15 +160,15 @@ def bent(x: Floats, y: Floats, first: float, last: float, found: Gain) -> Gain:
     power = float(bow @ bow)
     bend = float(bow @ rest) / power if power > 0.0 else 0.0
     rest = rest - bend * bow
-    # Taking out a parabola costs three times what a line costs, found as for the line.
+    # Taking out a parabola costs more than a line does, found as for the line.
     rho = lag1_autocorrelation(rest)
-    rho = min(max(rho + 3 * (1 + max(rho, 0.0)) / BLOCKS, 0.0), 0.9)
+    rho = min(max(rho + (3 + 7 * max(rho, 0.0)) / BLOCKS, 0.0), 0.9)
     inflation, dof = (1 + rho) / (1 - rho), BLOCKS - 3
     variance = float(rest @ rest) / dof * inflation
     error = (last - first) * float(np.sqrt(variance / spread))
-    if bend * bend * power < 4 * variance or error >= found.error:
+    if bend * bend * power < 6 * variance or error >= found.error:
         return found
-    return Gain(found.value, error, max(5.0, dof / inflation))
+    return Gain(found.value, error, max(4.0, dof / inflation))
 
 
 def gains(

@@ -129,25 +129,45 @@ def _finite(value: Floats) -> Floats:
     return value if good.all() else value[good]
 
 
-def effective_size(n: int, rho: float) -> float:
-    """Independent points that tell as much about a mean as `n` points of an AR(1) process.
+def memory(n: int, r: float) -> float:
+    """By how much autocorrelation widens the variance of a mean, from an estimate of it.
 
-    n (1 - rho) / (1 + rho), within [1, n]: negative autocorrelation is not taken as a gain.
+    (1 + rho) / (1 - rho) with rho = r + (1 + 3 r) / n: that ratio bends upwards, so that an
+    unbiased rho would still make means look too sure.
+
+    With it, and what the variance itself loses (a sample of n_eff independent points around its
+    own mean), a two-sided test of a mean at 5 % has a size of 3 to 7 % for AR(1) noise of 0 to
+    0.9 and 30 points and more, and of 0 to 0.7 from 20 on (simulated).
 
     Parameters
     ----------
     n : int
-    rho : float in (-1, 1)
+        At least 1.
+    r : float
+        `lag1_autocorrelation` of the points.
 
     Returns
     -------
-    float
-
-    Examples
-    --------
-    >>> round(effective_size(190, 0.9), 6)
-    10.0
+    float in [1, 39], at most n / 2
     """
-    if n <= 0:
-        return 0.0
-    return min(max(n * (1 - rho) / (1 + rho), 1.0), float(n))
+    rho = min(max(r + (1 + 3 * max(r, 0.0)) / n, 0.0), 0.95)
+    return max(min((1 + rho) / (1 - rho), n / 2), 1.0)
+
+
+def mean_error(value: Floats) -> tuple[float, float]:
+    """Standard error of a mean of autocorrelated points, and its degrees of freedom.
+
+    Parameters
+    ----------
+    value : ndarray of shape (n,)
+        Finite, at least 3.
+
+    Returns
+    -------
+    error, dof : float
+        To be used with Student's t; `dof` is at least 1.
+    """
+    n = len(value)
+    alike = n / memory(n, lag1_autocorrelation(value))
+    spread = float(np.std(value)) / math.sqrt(max(1 - 1 / alike, 1 / n))
+    return spread / math.sqrt(alike), max(alike - 1, 1.0)

@@ -113,8 +113,8 @@ def _chance(n: int, k: int, sigma: float, rho: float) -> tuple[float, float]:
     one = sigma * float(np.sqrt(spread))
     wide = k + 0.38 * (memory - 1)  # points that are the same luck
     luck = max(0.0, 0.93 * float(np.log(n / wide)) * (1 - 0.6 / wide))
-    # 3 % more: the noise is the smallest of several estimates.
-    return 1.03 * luck * one, 1.03 * (1.2 + 0.15 * (1 - rho) ** 2) * one
+    # 3 % more luck: the noise is the smallest of several estimates.
+    return 1.03 * luck * one, (1.2 + 0.15 * (1 - rho) ** 2) * one
 
 
 def _stands_apart(y: Floats) -> bool:
@@ -183,12 +183,14 @@ def _left(y: Floats, rest: Floats) -> tuple[float, float, float]:
     """As `_noise`, from what a shape has left of the curve.
 
     The shape takes slow noise out as well. By how much variance and autocorrelation come out too
-    small was found by simulation, so that the test's size is 3 to 8 % at a nominal 5 % for AR(1)
-    noise of 0 to 0.9 and 60 to 3,000 points (with fewer, autocorrelation can hardly be known).
+    small was found by simulation, so that the test's size is 3 to 7 % at a nominal 5 % for AR(1)
+    noise of 0 to 0.9 and 60 to 3,000 points, of 0 to 0.5 from 30 points on: with fewer, more
+    autocorrelation cannot be known.
     """
     n = len(y)
     r = lag1_autocorrelation(rest)
-    rho = min(max(r + (2 + min(9 + 1300 / n, 36.0) * max(r, 0.0)) / n, 0.0), 0.95)
+    lost = min(max(180 / n, 2.0), 5.0) + min(9 + 1300 / n, 36.0) * max(r, 0.0)
+    rho = min(max(r + lost / n, 0.0), 0.95)
     if n >= 500 and r > 0.3:
         rho = _of_two_lags(rest, rho)
     memory = (1 + rho) / (1 - rho)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from trainlens.stats.blocks import Floats, block_medians
 from trainlens.stats.gains import t_quantile
 from trainlens.stats.noise import (
-    effective_size,
     lag1_autocorrelation,
     median,
+    memory,
     robust_scale,
     second_difference_noise,
 )
@@ -124,19 +124,38 @@ def _error(
     inside, outside = int(size[a:b].sum()), int(size[~high].sum())
     # Noise from point to point as well: repeated values have no other.
     scale = max(robust_scale(rest), second_difference_noise(y))
-    points = _of_difference(np.clip(rest, -3 * scale, 3 * scale), scale, inside, outside)
+    points = difference_error(np.clip(rest, -3 * scale, 3 * scale), scale, inside, outside)
     if len(level) < 20:
         return points
     # Slow noise, which points do not show to be autocorrelated enough.
     apart: Floats = level - middle
-    windows = _of_difference(apart, robust_scale(apart), b - a, int((~high).sum()))
+    windows = difference_error(apart, robust_scale(apart), b - a, int((~high).sum()))
     return max(points, windows, key=lambda e: e[0])
 
 
-def _of_difference(rest: Floats, scale: float, inside: int, outside: int) -> tuple[float, float]:
-    rho = min(max(lag1_autocorrelation(rest), 0.0), 0.95) if scale > 0 else 0.0
-    some, others = effective_size(inside, rho), effective_size(outside, rho)
-    return 1.25 * scale * float(np.sqrt(1 / some + 1 / others)), max(1.0, some + others - 2.0)
+def difference_error(rest: Floats, scale: float, inside: int, outside: int) -> tuple[float, float]:
+    """Standard error of a difference of two medians, and its degrees of freedom.
+
+    Parameters
+    ----------
+    rest : ndarray of shape (n,)
+        Points around the median of their part.
+    scale : float
+        Their standard deviation.
+    inside, outside : int
+        Points in each part.
+    """
+    alike = memory(len(rest), lag1_autocorrelation(rest)) if scale > 0 else 1.0
+    some, others = max(inside / alike, 1.0), max(outside / alike, 1.0)
+    # Two levels are taken off before the scale is measured.
+    lost = max(1 - 2 / (some + others), 0.25)
+    # A median of independent points varies by 1.57 times as much as their mean, of alike ones less:
+    # the sum of asin(rho^k) over all lags against that of rho^k.
+    median_of = 1 + (0.571 + 0.05 * (alike - 1)) / alike
+    return (
+        scale * float(np.sqrt(median_of * (1 / some + 1 / others) / lost)),
+        max(1.0, some + others - 2.0),
+    )
 
 
 @dataclass(frozen=True)

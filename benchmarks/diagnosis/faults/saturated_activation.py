@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from benchmarks.diagnosis.faults import Mark, fault, marked
-from benchmarks.diagnosis.sides import LAYERS
+from benchmarks.diagnosis.faults import Mark, fault
+from benchmarks.diagnosis.faults._climbing import climbs
 from benchmarks.diagnosis.sketch import Sketch, Wish
 
 
@@ -16,10 +14,4 @@ def saturated_activation(s: Sketch) -> Mark:
 
     Strength: that share.
     """
-    end, by = s.rng.uniform(0.85, 1.0), s.rng.uniform(0.1, 0.4)
-    for place in range(LAYERS):
-        top = end if place else 0.05
-        value = 0.02 + (top - 0.02) * np.clip(s.place / by, 0, 1)
-        noisy = np.clip(value + s.rng.normal(0, 0.01, len(s)), 0, 1)
-        s.sides[f"saturated_fraction/layer{place}"] = s.everywhere(), noisy
-    return marked(s.step, (int(by * len(s)), len(s) - 1), strength=end)
+    return climbs(s, "saturated_fraction", start=0.02, spared=0.05, least=0.85)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainlens.detect.layers import gradient_norm
 from trainlens.prescribe.signs.look import named, points_back
 from trainlens.run import Floats, Ints, Run, Series
 from trainlens.stats.noise import median, robust_scale
@@ -44,7 +45,7 @@ def norm_around(run: Run, series: Series, first: int, last: int) -> Norm | None:
     It stands out at 3 times the median of the norms before and 5 robust standard deviations of
     their logs.
     """
-    logged = run.main("gradient-norm")
+    logged = gradient_norm(run)
     if logged is None:
         return None
     held = logged.effective

@@ -1,0 +1,206 @@
+"""Better, worse, or not to be told apart: the decision of one row, with its reason in words.
+
+A row has up to two looks at the difference: all matched points, and their last half, which is
+what the end of training says. Each counts at half of the level, so that both together keep it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trainlens import words
+from trainlens.comparison.model import Contrast, Interval, Row
+from trainlens.stats.contrast import LEAST
+
+LEVEL = 0.05
+"""False discovery rate of the rows of a comparison; the level of the one test of a lone row."""
+_FADED = 0.25
+"""A late difference below this share of the overall one, and not sure, has faded."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What to know about a pair of arms before their differences are judged.
+
+    Parameters
+    ----------
+    replicates : bool
+        The configurations differ in seeds and names at most.
+    single : bool
+        One run each.
+    allowance : float
+        What a change of seed alone may shift the metric by, in its unit; 0 where unknown.
+    allowed_because : str
+        Where that comes from, in words.
+    refused : str
+        Why one run a side cannot tell at all, empty where it may.
+    """
+
+    replicates: bool = False
+    single: bool = True
+    allowance: float = 0.0
+    allowed_because: str = ""
+    refused: str = ""
+
+
+def tested(row: Row) -> float:
+    """The p-value of a row: of its two looks, the smaller one twice; NaN where it has none."""
+    looks = [c.p for c in (row.difference, row.late) if c is not None]
+    return min(1.0, len(looks) * min(looks)) if looks else math.nan
+
+
+def judged(row: Row, known: Known) -> Row:
+    """The row with its verdict and the reason for it.
+
+    Parameters
+    ----------
+    row : Row
+        With `q` filled in; a reason that stands there already is kept: it cannot be judged.
+    known : Known
+    """
+    if row.because and row.difference is None:
+        return row
+    if row.difference is None:
+        return replace(row, because="there is no difference to judge")
+    verdict, because = _decided(row, known)
+    return replace(row, verdict=verdict, because=because)
+
+
+def _decided(row: Row, known: Known) -> tuple[str, str]:
+    overall = row.difference
+    assert overall is not None
+    if not row.direction:
+        told = _told(row, overall, "")
+        return (
+            "cannot-judge",
+            f"{told}; it is not known whether lower or higher {row.metric} is better",
+        )
+    if overall.n_effective < LEAST and known.single:
+        return "cannot-judge", _drift(row)
+    if not row.q <= LEVEL:
+        return "indistinguishable", _too_close(row, known)
+    look, where = _deciding(row)
+    if look is None:
+        return "indistinguishable", _faded(row)
+    if known.replicates:
+        return "indistinguishable", _same_code(row, look, where)
+    if known.refused:
+        return "cannot-judge", f"{_told(row, look, where)}, but {known.refused}"
+    if known.single and abs(look.mean) <= known.allowance:
+        return "indistinguishable", _within(row, look, where, known)
+    lower = look.mean < 0
+    verdict = "better" if lower == (row.direction == "min") else "worse"
+    return verdict, _told(row, look, where) + _scope(known)
+
+
+def _deciding(row: Row) -> tuple[Contrast | None, str]:
+    """The look that decides, and what it looks at; None where an early difference has faded."""
+    overall, late = row.difference, row.late
+    assert overall is not None
+    if late is None:
+        return overall, ""
+    if late.p <= LEVEL / 2:
+        return late, "late"
+    if np.sign(late.mean) != np.sign(overall.mean) or abs(late.mean) < _FADED * abs(overall.mean):
+        return None, ""
+    return overall, ""
+
+
+def _told(row: Row, look: Contrast, where: str) -> str:
+    """Which way, by how much and how sure."""
+    side = "lower" if look.mean < 0 else "higher"
+    size = words.with_unit(abs(look.mean), row.unit)
+    share = _share(row, look)
+    over = {"late": f" over the last {words.step(look.n)} matched points"}.get(where, "")
+    return (
+        f"{row.candidate} is {side} by {size}{share}{over}, 95 % interval {interval(look.interval)}"
+    )
+
+
+def _share(row: Row, look: Contrast) -> str:
+    base = row.summaries[0].mean
+    if not base > 0 or not math.isfinite(base):
+        return ""
+    return f" ({words.percent(abs(look.mean) / base)})"
+
+
+def interval(found: Interval) -> str:
+    """An interval in words.
+
+    Examples
+    --------
+    >>> interval(Interval(-1.234, 8.1)), interval(Interval(-float("inf"), 3.0))
+    ('−1.23 to +8.1', '−∞ to +3')
+    """
+    return f"{words.signed(found.low, 3)} to {words.signed(found.high, 3)}"
+
+
+def _scope(known: Known) -> str:
+    """What such a difference says about the configurations."""
+    if not known.single:
+        return ""
+    return "; these two runs differ, and one run each does not show that the configuration is why"
+
+
+def _too_close(row: Row, known: Known) -> str:
+    overall = row.difference
+    assert overall is not None
+    if overall.p <= LEVEL:
+        rest = "which would count alone; among as many tests as here it may be chance"
+    elif not overall.mean:
+        return f"{row.candidate} and {row.baseline} are equal at every matched point"
+    else:
+        rest = "which contains 0" + _settling(overall, known)
+    return f"{_told(row, overall, '')}, {rest}"
+
+
+def _drift(row: Row) -> str:
+    overall = row.difference
+    assert overall is not None
+    side = "lower" if overall.mean < 0 else "higher"
+    return (
+        f"on average {row.candidate} is {side} by {words.with_unit(abs(overall.mean), row.unit)}"
+        f"{_share(row, overall)}, but the {words.step(overall.n)} differences are one long drift "
+        "that tells no more than a single point: longer runs would tell"
+    )
+
+
+def _settling(look: Contrast, known: Known) -> str:
+    if look.needed is None:
+        return ""
+    if known.single:
+        return (
+            f"; about {words.plural(look.needed, 'matched evaluation')} would settle a difference "
+            f"of this size, and there are {words.step(look.n)}"
+        )
+    return f"; about {words.plural(look.needed, 'run')} each would settle a difference of this size"
+
+
+def _faded(row: Row) -> str:
+    overall, late = row.difference, row.late
+    assert overall is not None
+    assert late is not None
+    return (
+        f"{_told(row, overall, '')}, but that is from the first half: over the last "
+        f"{words.step(late.n)} matched points {words.signed(late.mean)} "
+        f"({interval(late.interval)})"
+    )
+
+
+def _same_code(row: Row, look: Contrast, where: str) -> str:
+    return (
+        f"{_told(row, look, where)}, but the configurations are the same but for seeds and "
+        "names: two runs of one configuration differ like this"
+    )
+
+
+def _within(row: Row, look: Contrast, where: str, known: Known) -> str:
+    most = words.with_unit(known.allowance, row.unit)
+    why = f" ({known.allowed_because})" if known.allowed_because else ""
+    return (
+        f"{_told(row, look, where)}: the curves differ, but a change of seed alone may shift them "
+        f"by {most}{why}; three seeds each would tell"
+    )

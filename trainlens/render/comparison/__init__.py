@@ -1,0 +1,11 @@
+"""A comparison for a terminal, as Markdown, LaTeX, CSV and JSON.
+
+`blocks` and `headline` are what the outputs for people share: its parts, and its verdict.
+"""
+
+from trainlens.render.comparison._blocks import Block, blocks
+from trainlens.render.comparison._table import Table
+from trainlens.render.comparison._words import headline
+from trainlens.render.comparison.text import kept
+
+__all__ = ["Block", "Table", "blocks", "headline", "kept"]
