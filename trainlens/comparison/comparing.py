@@ -109,7 +109,7 @@ class Comparing:
         chosen = [key for key in common if self._wanted(key, here[key])]
         if not chosen:
             asked = " or ".join([*self.asked.metrics, *self.asked.splits]) or _PLAIN
-            raise UsageError(self._nothing(f"no common metric that is {asked}", here, set(common)))
+            raise UsageError(self._nothing(f"no common metric that is {asked}", here, shared))
         return sorted(chosen, key=partial(_rank, here))
 
     def _wanted(self, key: Key, series: Series) -> bool:

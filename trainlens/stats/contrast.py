@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens.stats.smallest import smallest
+
 Floats = NDArray[np.float64]
 
 FEWEST = 5
@@ -136,12 +138,7 @@ def _needed(mean: float, r: float, variance: float, n: int) -> int | None:
         _, n_effective, error = _error(r, variance, count)
         return n_effective >= LEAST and _p(mean, error, n_effective) <= 0.05
 
-    low, high = n, 2 * n
-    while not enough(high):
-        low, high = high, 2 * high
-        if high > _MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    _, _, error = _error(r, variance, n)
+    # As many times the points as the interval is too wide, squared; with more it is surer of rho.
+    guess = n * (1.96 * error / mean) ** 2 if mean else math.inf
+    return smallest(enough, n, guess, _MOST) if guess < 4 * _MOST else None

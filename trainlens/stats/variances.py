@@ -7,7 +7,10 @@ import math
 import numpy as np
 
 from trainlens.stats.noise import Floats, lag1_autocorrelation
+from trainlens.stats.smallest import smallest
 from trainlens.stats.spread import brown_forsythe
+
+_NORMAL, _MOST = 1.959964, 1 << 20
 
 
 def innovations(value: Floats) -> Floats:
@@ -88,12 +91,10 @@ def needed_for(ratio: float, level: float = 0.05) -> int | None:
     >>> needed_for((22.41 / 19.62) ** 2)
     220
     """
-    low, high = 1, 2
-    while not variance_p(ratio, high) <= level:
-        low, high = high, 2 * high
-        if high > 1 << 20:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if variance_p(ratio, middle) <= level else (middle, high)
-    return high
+    if not 0 < ratio < math.inf or ratio == 1.0:
+        return None
+    # The logarithm of a ratio of variances has the variance 4 / (n - 1), nearly.
+    guess = 1 + 4 * (_NORMAL / math.log(ratio)) ** 2
+    if guess > 2 * _MOST:
+        return None
+    return smallest(lambda n: variance_p(ratio, n) <= level, 1, guess, _MOST)

@@ -111,7 +111,7 @@ def _at(one: At, names: tuple[str, str]) -> dict[str, Any]:
     return {
         names[0]: one.baseline,
         names[1]: one.candidate,
-        "step": one.step,
+        "step": _place(one.step),
         "delta": one.delta,
         "percent": 100 * one.percent,
         "interval": _interval(one.interval),
@@ -181,7 +181,7 @@ def _alignment(row: Row) -> dict[str, Any] | None:
 def _gaps(table: GapTable) -> dict[str, Any]:
     rows = [
         {
-            "step": gap.step,
+            "step": _place(gap.step),
             "values": [gap.baseline, gap.candidate],
             "delta": gap.change,
         }
@@ -221,3 +221,8 @@ def _arm(arm: Arm) -> dict[str, Any]:
         for run in arm.runs
     ]
     return {"name": arm.name, "seeds": list(arm.seeds), "runs": runs}
+
+
+def _place(at: float) -> float | int:
+    """A place on the axis, without a point where it is whole."""
+    return int(at) if float(at).is_integer() else at
