@@ -100,7 +100,8 @@ def allowed(trial: Trial) -> int:
     """The verdict with the allowance for seeds, as trainlens gives it."""
     row, pair = _row(trial)
     held = seed_allowance(pair.first, pair.second, pair.late)
-    return _SIGN.get(judged(row, Known(False, True, held.value, held.because)).verdict, 0)
+    known = Known(False, True, held.value, held.because, "", *pair.apart())
+    return _SIGN.get(judged(row, known).verdict, 0)
 
 
 METHODS: Mapping[str, Callable[[Trial], int]] = {

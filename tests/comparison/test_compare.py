@@ -139,6 +139,20 @@ def test_many_metrics_at_once():
     assert all(r.q >= min(1.0, r.difference.p) for r in found.rows)
 
 
+def test_smooth_curves_that_end_far_apart_are_told_apart_without_an_interval():
+    steps = np.arange(1, 41)
+    falls, rises = 1 / np.sqrt(steps), 1 / np.sqrt(steps) + 0.04 * steps
+    a, b = run("a", {"lr": 1}, val__loss=rises), run("b", {"lr": 2}, val__loss=falls)
+    row = trainlens.compare(a, b).rows[0]
+    assert row.verdict == "better"
+    assert "lower at each of the last 20 matched points" in row.because
+    assert verdict(b, a) == "worse"
+    near = run("c", {"lr": 3}, val__loss=falls + 0.001 * steps)
+    assert verdict(near, b) in ("cannot-judge", "indistinguishable")
+    same = run("d", {"lr": 1, "seed": 7}, val__loss=falls)
+    assert verdict(a, same) not in ("better", "worse")
+
+
 def test_scale_changes_no_verdict():
     for scale in (1e-6, 1e6):
         for shift in (0.0, -0.2):

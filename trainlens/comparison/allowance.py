@@ -66,8 +66,8 @@ def seed_allowance(baseline: Floats, candidate: Floats, late: slice) -> Allowanc
     - `SPREAD` times the standard deviation of the steadier curve over all of its points, for runs
       that came to rest long ago, each at a place of its own.
 
-    None depends on the unit or the zero of the metric. Of two losses (positive throughout, and
-    lower late than in the first quarter) at most `AT_MOST` times the higher late mean: a seed
+    None depends on the unit or the zero of the metric. Of two losses (positive throughout, one of
+    them lower late than in the first quarter) at most `AT_MOST` times the higher late mean: a seed
     hardly ever halves a loss.
 
     Learnt from thirteen small problems (classes, values, language, policy gradients, adversarial)
@@ -133,7 +133,8 @@ def _allowance(first: Floats, second: Floats, begin: int, size: float) -> Allowa
         max(_movement(curve, begin) for curve in (first, second)) * size,
         min(float(first.std()), float(second.std())) * size,
     )
-    if not (_is_loss(first, begin) and _is_loss(second, begin)):
+    positive = min(float(first.min()), float(second.min())) > 0
+    if not positive or not (_fell(first, begin) or _fell(second, begin)):
         return allowed
     higher = max(float(first[begin:].mean()), float(second[begin:].mean())) * size
     if allowed.value <= AT_MOST * higher:
@@ -142,10 +143,9 @@ def _allowance(first: Floats, second: Floats, begin: int, size: float) -> Allowa
     return Allowance(AT_MOST * higher, said)
 
 
-def _is_loss(curve: Floats, begin: int) -> bool:
-    """Whether a curve is positive and fell, so that its ratio to another one has a meaning."""
-    early = curve[: max(1, begin // 2)]
-    return float(curve.min()) > 0 and float(curve[begin:].mean()) < float(early.mean())
+def _fell(curve: Floats, begin: int) -> bool:
+    """Whether a curve is lower late than in the first quarter, as a loss is."""
+    return float(curve[begin:].mean()) < float(curve[: max(1, begin // 2)].mean())
 
 
 def _wander(difference: Floats) -> float:

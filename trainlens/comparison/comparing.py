@@ -69,6 +69,7 @@ class Comparing:
         self.arms, self.asked, self.rng = arms, asked, rng
         self._placed: dict[tuple[int, Key], Placed] = {}
         self._summaries: dict[tuple[int, Key], Summary] = {}
+        self._pairs: dict[tuple[str, Key], Pair] = {}
         self._left_out: dict[str, dict[str, None]] = {}
         self.diff = config_diff(arms)
 
@@ -165,7 +166,7 @@ class Comparing:
         return self._summaries[index]
 
     def _paired(self, row: Row, left: Placed, right: Placed) -> Row:
-        pair = Pair(left, right)
+        pair = self._pairs[row.candidate, row.key] = Pair(left, right)
         overall, late = pair.looks()
         return replace(
             row,
@@ -207,9 +208,10 @@ class Comparing:
             return Known(replicates=same, single=False)
         if row.difference is None:
             return Known(replicates=same)
-        pair = Pair(*(self._held(a.runs[0], row.key) for a in (baseline, arm)))
+        pair = self._pairs.pop((row.candidate, row.key))
         allowed = seed_allowance(pair.first, pair.second, pair.late)
-        return Known(same, True, allowed.value, allowed.because, one_seed_tells_nothing(row.metric))
+        refused = one_seed_tells_nothing(row.metric)
+        return Known(same, True, allowed.value, allowed.because, refused, *pair.apart())
 
     def _gaps(self, arm: Arm, rows: Sequence[Row]) -> tuple[GapTable, ...]:
         own = [row for row in rows if row.candidate == arm.name]

@@ -13,13 +13,14 @@ from trainlens.comparison.axis import Placed
 from trainlens.comparison.model import Alignment, At, Contrast, Interval, Variances
 from trainlens.run import Floats
 from trainlens.stats.contrast import FEWEST, mean_contrast
-from trainlens.stats.summaries import std
+from trainlens.stats.summaries import mean, std
 from trainlens.stats.variances import needed_for, same_variance
 
 _LATE = 60
 """Matched points from which on their last half is looked at by itself: with fewer of them, at half
 of the level, too many halves of noise would count."""
 _NORMAL = 1.959964
+_SIDED = 12
 _LARGEST = 1e150
 _METHOD = "paired by place; Student's t on the effective number of points, AR(1)"
 
@@ -51,6 +52,16 @@ class Pair:
         overall = _contrast(difference)
         late = _contrast(difference[self.late]) if len(difference) >= _LATE else None
         return overall, late
+
+    def apart(self) -> tuple[float, int]:
+        """Mean difference over the last half where all of it lies on one side, and its points.
+
+        NaN where it does not, and with fewer than `_SIDED` points.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            late = (self.second - self.first)[self.late]
+        sided = len(late) >= _SIDED and (bool((late > 0).all()) or bool((late < 0).all()))
+        return (mean(late) if sided else math.nan), len(late)
 
     def why_not(self) -> str:
         """Why there is no difference to judge, empty where there is one."""

@@ -37,6 +37,11 @@ class Known:
         Where that comes from, in words.
     refused : str
         Why one run a side cannot tell at all, empty where it may.
+    apart : float
+        Mean difference of the last half of the matched points where all of these lie on one side;
+        NaN where they do not, or are few.
+    points : int
+        How many these are.
     """
 
     replicates: bool = False
@@ -44,6 +49,14 @@ class Known:
     allowance: float = 0.0
     allowed_because: str = ""
     refused: str = ""
+    apart: float = math.nan
+    points: int = 0
+
+    @property
+    def separate(self) -> bool:
+        """Whether two runs end so far apart, and so lastingly, that no seed explains it."""
+        open_to_judgement = self.single and not self.replicates and not self.refused
+        return open_to_judgement and abs(self.apart) > self.allowance
 
 
 def tested(row: Row) -> float:
@@ -78,7 +91,10 @@ def _decided(row: Row, known: Known) -> tuple[str, str]:
             "cannot-judge",
             f"{told}; it is not known whether lower or higher {row.metric} is better",
         )
-    if overall.n_effective < LEAST and known.single:
+    drifts = overall.n_effective < LEAST and known.single
+    if known.separate and (drifts or not row.q <= LEVEL):
+        return _better(row, known.apart), _separate(row, known)
+    if drifts:
         return "cannot-judge", _drift(row)
     if not row.q <= LEVEL:
         return "indistinguishable", _too_close(row, known)
@@ -91,9 +107,11 @@ def _decided(row: Row, known: Known) -> tuple[str, str]:
         return "cannot-judge", f"{_told(row, look, where)}, but {known.refused}"
     if known.single and abs(look.mean) <= known.allowance:
         return "indistinguishable", _within(row, look, where, known)
-    lower = look.mean < 0
-    verdict = "better" if lower == (row.direction == "min") else "worse"
-    return verdict, _told(row, look, where) + _scope(known)
+    return _better(row, look.mean), _told(row, look, where) + _scope(known)
+
+
+def _better(row: Row, difference: float) -> str:
+    return "better" if (difference < 0) == (row.direction == "min") else "worse"
 
 
 def _deciding(row: Row) -> tuple[Contrast | None, str]:
@@ -165,6 +183,17 @@ def _drift(row: Row) -> str:
         f"on average {row.candidate} is {side} by {words.with_unit(abs(overall.mean), row.unit)}"
         f"{_share(row, overall)}, but the {words.step(overall.n)} differences are one long drift "
         "that tells no more than a single point: longer runs would tell"
+    )
+
+
+def _separate(row: Row, known: Known) -> str:
+    """The curves are so smooth that their difference has no interval, and far apart all along."""
+    side = "lower" if known.apart < 0 else "higher"
+    size = words.with_unit(abs(known.apart), row.unit)
+    most = words.with_unit(known.allowance, row.unit)
+    return (
+        f"{row.candidate} is {side} at each of the last {words.step(known.points)} matched points, "
+        f"by {size} on average, where a change of seed alone may bring {most}" + _scope(known)
     )
 
 

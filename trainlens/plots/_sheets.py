@@ -46,23 +46,7 @@ def panels_of(comparison: Comparison, key: Key) -> list[ComparisonPlot]:
 
 
 def sheet(comparison: Comparison, key: Key | None = None) -> Figure:
-    """Every picture of one metric, the reason for the verdict above them, for `save`.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    key : (metric, split), optional
-        None takes the most telling metric.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    ValueError
-        The comparison has no such metric.
-    """
+    """See `trainlens.plots.comparison_sheet`."""
     key = chosen(comparison, key)
     shown = panels_of(comparison, key)
     told = _told(comparison, key)
