@@ -59,6 +59,32 @@ def steps(first: int | None, last: int | None) -> str:
     return f"steps {step(first)}–{step(last)}"
 
 
+def place(at: float, by: str) -> str:
+    """A place on an axis, without the name of the axis.
+
+    Parameters
+    ----------
+    at : float
+    by : str
+        ``step``, ``epoch``, ``time`` (then `at` is in seconds) or ``samples``.
+    """
+    if by == "time":
+        return duration(at)
+    return step(round(at)) if at == round(at) else number(at)
+
+
+def at_place(at: float, by: str) -> str:
+    """A place on an axis in a sentence.
+
+    Examples
+    --------
+    >>> at_place(2.5, "epoch"), at_place(640, "samples"), at_place(60, "time")
+    ('epoch 2.5', '640 samples', '1 min')
+    """
+    told = place(at, by)
+    return told if by == "time" else f"{told} samples" if by == "samples" else f"{by} {told}"
+
+
 def percent(share: float, digits: int = 3, signed: bool = False) -> str:
     """A share as percent.
 

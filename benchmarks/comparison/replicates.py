@@ -20,8 +20,9 @@ from scipy.special import stdtr
 from benchmarks.diagnosis.tables import Table
 from trainlens.comparison.allowance import seed_allowance
 from trainlens.comparison.axis import Placed
-from trainlens.comparison.model import Row, Summary
+from trainlens.comparison.model import Row
 from trainlens.comparison.pairs import Pair
+from trainlens.comparison.summary import NOTHING
 from trainlens.comparison.verdicts import Known, judged, tested
 from trainlens.run import Floats
 
@@ -82,12 +83,8 @@ def _row(trial: Trial) -> tuple[Row, Pair]:
     at = np.arange(len(trial.first), dtype=np.float64)
     step = at.astype(np.int64)
     pair = Pair(Placed(at, trial.first, step), Placed(at, trial.second, step))
-    gone = math.nan
-    nothing = Summary(
-        0, gone, gone, gone, -1, gone, -1, gone, -1, gone, -1, gone, -1, 0, gone, gone
-    )
     overall, late = pair.looks()
-    row = Row("loss", "val", "", "min", "A", "B", (nothing, nothing), None, (), overall, late)
+    row = Row("loss", "val", "", "min", "A", "B", (NOTHING, NOTHING), None, (), overall, late)
     return replace(row, q=tested(row)), pair
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from trainlens.expectation import STATS, Expectation, load, measure, parse
-from trainlens.expectation.measure import _nearest
 from trainlens.run import Chunk, Column, Run, unknown
 
 
@@ -168,15 +167,6 @@ def test_the_gap_of_the_losses_needs_no_common_name():
     step = np.arange(9)
     run = a_run(loss_epoch=(step, np.ones(9)), val_loss=(step, np.full(9, 1.5)))
     assert number(run, "end(gap/loss) < 1") == 0.5
-
-
-def test_the_nearest_place_is_that_of_the_least_distance():
-    rng = np.random.default_rng(1)
-    for n in (1, 2, 7):
-        place = np.sort(rng.choice(100, n, replace=False)).astype(float)
-        wanted = rng.uniform(-20, 120, 50)
-        found = np.abs(place[_nearest(place, wanted)] - wanted)
-        assert (found == np.abs(place[:, None] - wanted).min(axis=0)).all()
 
 
 def test_odd_runs_give_a_number_or_a_reason():

@@ -8,10 +8,10 @@ a curve are alike, whether the two scatter alike, and a verdict with the reason 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from trainlens.comparison.arms import unique
 from trainlens.comparison.comparing import Asked, Comparing
 from trainlens.comparison.model import Arm, Comparison, Row
 from trainlens.errors import UsageError
@@ -80,12 +80,7 @@ def _arms(baseline: Side, candidates: Side | Sequence[Side]) -> tuple[Arm, ...]:
     arms = [_arm(side) for side in (baseline, *sides)]
     if len(arms) < 2:
         raise UsageError("nothing to compare: a baseline and at least one candidate are needed")
-    taken: dict[str, int] = {}
-    named = []
-    for arm in arms:
-        count = taken[arm.name] = taken.get(arm.name, 0) + 1
-        named.append(replace(arm, name=f"{arm.name} ({count})") if count > 1 else arm)
-    return tuple(named)
+    return tuple(unique(arms))
 
 
 def _arm(side: Side) -> Arm:

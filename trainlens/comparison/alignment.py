@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from trainlens.comparison.model import Alignment
-from trainlens.comparison.nearby import interval, nearest
 from trainlens.run import Floats, Ints
+from trainlens.stats.nearby import interval, nearest
 
 _ENOUGH = 0.5
 """Share of the coarser series that must meet at the very same places to need no neighbours."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from trainlens import words
 from trainlens.comparison.model import Arm
-from trainlens.comparison.settings import is_label, is_seed
+from trainlens.comparison.settings import is_label, is_seed, said_value
 from trainlens.errors import UsageError
 from trainlens.leaves import leaves
 from trainlens.run import Run
@@ -69,7 +69,7 @@ def arms_of(sides: Sequence[tuple[str, Sequence[Run]]]) -> tuple[Arm, ...]:
         No two of the same name: a later one gets a number.
     """
     made = [arm(runs[0].name if len(runs) == 1 else name, runs) for name, runs in sides]
-    return tuple(_unique(made))
+    return tuple(unique(made))
 
 
 def grouped(runs: Sequence[Run], key: str) -> tuple[Arm, ...]:
@@ -107,13 +107,13 @@ def grouped(runs: Sequence[Run], key: str) -> tuple[Arm, ...]:
     groups: dict[str, list[Run]] = {}
     known: dict[str, Any] = {}
     for run, value in zip(runs, values, strict=True):
-        said = _said(value)
+        said = said_value(value)
         groups.setdefault(said, []).append(run)
         known.setdefault(said, value)
     if len(groups) < 2:
         raise UsageError(_alike(runs, key, next(iter(groups), "")))
     order = sorted(groups, key=lambda said: _rank(known[said], list(known.values())))
-    return tuple(_unique([arm(_called(short, said, known[said]), groups[said]) for said in order]))
+    return tuple(unique([arm(_called(short, said, known[said]), groups[said]) for said in order]))
 
 
 def _called(short: str, said: str, value: Any) -> str:
@@ -130,13 +130,6 @@ def _rank(value: Any, values: list[Any]) -> tuple[bool, float]:
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         return False, float(value)
     return False, 0.0
-
-
-def _said(value: Any) -> str:
-    """A setting as the same text in whatever format it was logged: 1, 1.0 and "1" are one."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
 
 
 def _resolved(runs: Sequence[Run], key: str) -> str:
@@ -173,7 +166,7 @@ def _there(runs: Sequence[Run], key: str, held: Sequence[str]) -> str:
 
 def _differing(runs: Sequence[Run]) -> list[str]:
     """Settings that are not the same in all runs, without seeds and labels."""
-    held = [{n: _said(v) for n, v in leaves(run.config)} for run in runs]
+    held = [{n: said_value(v) for n, v in leaves(run.config)} for run in runs]
     names = dict.fromkeys(name for one in held for name in one)
     return [
         name
@@ -218,7 +211,8 @@ def _stem(name: str) -> str:
     return name
 
 
-def _unique(arms: Sequence[Arm]) -> Iterator[Arm]:
+def unique(arms: Sequence[Arm]) -> Iterator[Arm]:
+    """The arms, a number behind a name that an earlier one has."""
     taken: set[str] = set()
     for one in arms:
         name, count = one.name, 1
@@ -254,7 +248,7 @@ def seeds_of(runs: Sequence[Run]) -> tuple[str, ...]:
 def _seed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return ""
-    text = _said(value)
+    text = said_value(value)
     return str(int(text)) if text.isdecimal() and text.isascii() else text
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from trainlens.comparison.nearby import interval, nearest
 from trainlens.leaves import leaves
 from trainlens.run import Floats, Run, Series
+from trainlens.stats.nearby import interval, nearest
 from trainlens.stats.noise import second_difference_noise
 
 _SEEN = re.compile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -20,7 +19,7 @@ from trainlens.comparison.groups import SCORES, against
 from trainlens.comparison.model import AXES, Arm, Caution, Comparison, GapTable, Key, Row, Summary
 from trainlens.comparison.pairs import Pair, telling_places
 from trainlens.comparison.settings import config_diff
-from trainlens.comparison.summary import summarise
+from trainlens.comparison.summary import NOTHING, summarise
 from trainlens.comparison.verdicts import Known, judged, tested
 from trainlens.errors import UsageError
 from trainlens.expectation import Expectation
@@ -29,7 +28,6 @@ from trainlens.stats.discovery import adjusted
 
 _COMPARED = ("loss", "metric")
 """Roles that are compared where no metric is named."""
-_NONE = Placed(np.zeros(1), np.full(1, math.nan), np.full(1, -1, np.int64))
 _PLAIN = "a loss or a measure of quality (name others with --metric)"
 _THIN = 0.5
 """Share of its points that a run should bring into the alignment."""
@@ -139,37 +137,30 @@ class Comparing:
         if not all(sides):
             return None
         series = sides[1][0].series[key]
-        held = [self._held(runs[0], key) for runs in sides]
-        direction = series.role.direction
-        row = Row(
-            *key,
-            series.unit,
-            direction,
-            baseline.name,
-            arm.name,
-            (
-                self._summary(sides[0][0], key, direction),
-                self._summary(sides[1][0], key, direction),
-            ),
-        )
+        names = baseline.name, arm.name
+        row = Row(*key, series.unit, series.role.direction, *names, (NOTHING, NOTHING))
         if baseline.single and arm.single:
-            return self._paired(row, *held)
-        return self._grouped(row, baseline, arm, key)
+            return self._paired(row, baseline.runs[0], arm.runs[0])
+        return self._grouped(row, baseline, arm)
 
     def _summary(self, run: Run, key: Key, direction: str) -> Summary:
         index = (id(run), key)
         if index not in self._summaries:
             series, held = run.series[key], self._held(run, key)
             limits = [v for name, v in self.asked.thresholds.items() if _means(name, series)]
-            told = summarise(held if len(held) else _NONE, direction, limits)
-            self._summaries[index] = told if len(held) else replace(told, n=0)
+            self._summaries[index] = summarise(held, direction, limits)
         return self._summaries[index]
 
-    def _paired(self, row: Row, left: Placed, right: Placed) -> Row:
+    def _paired(self, row: Row, baseline: Run, candidate: Run) -> Row:
+        left, right = (self._held(run, row.key) for run in (baseline, candidate))
         pair = self._pairs[row.candidate, row.key] = Pair(left, right)
         overall, late = pair.looks()
         return replace(
             row,
+            summaries=(
+                self._summary(baseline, row.key, row.direction),
+                self._summary(candidate, row.key, row.direction),
+            ),
             alignment=pair.alignment,
             at=pair.at(self.asked.places or telling_places(pair.alignment)),
             difference=overall,
@@ -178,8 +169,9 @@ class Comparing:
             because=_no_points(left, right, row) or pair.why_not(),
         )
 
-    def _grouped(self, row: Row, baseline: Arm, arm: Arm, key: Key) -> Row:
-        found = against(baseline, arm, key, score=self.asked.score, by=self.asked.by, rng=self.rng)
+    def _grouped(self, row: Row, baseline: Arm, arm: Arm) -> Row:
+        asked = self.asked
+        found = against(baseline, arm, row.key, score=asked.score, by=asked.by, rng=self.rng)
         # The same run is left out of every metric: said once.
         self._left_out.setdefault(arm.name, {}).update(dict.fromkeys(found.left_out))
         return replace(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,14 +32,43 @@ def cautions(
     by : str
         What they are aligned by.
     """
-    checks: tuple[Callable[[Arm, Arm, Sequence[Setting], str], Iterator[tuple[str, str]]], ...] = (
+    case = _Case(baseline, candidate, diff, by)
+    checks = (
         _replicates, _lengths, _schedules, _validation, _seeds, _batches, _attempts, _broken,
     )  # fmt: skip
     return tuple(
-        Caution(kind, candidate.name, message)
-        for check in checks
-        for kind, message in check(baseline, candidate, diff, by)
+        Caution(kind, candidate.name, message) for check in checks for kind, message in check(case)
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """Two arms, the settings in which any arms differ, and what they are aligned by."""
+
+    a: Arm
+    b: Arm
+    diff: Sequence[Setting]
+    by: str
+
+    @property
+    def arms(self) -> tuple[Arm, Arm]:
+        return self.a, self.b
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """Where the shortest run of each arm ends."""
+        ends = [[_end(run, self.by) for run in arm.runs] for arm in self.arms]
+        return min(ends[0], default=0.0), min(ends[1], default=0.0)
+
+    def differing(self, about: Callable[[str], bool]) -> Iterator[str]:
+        """In words, the settings of a kind that the two arms do not share."""
+        for setting in self.diff:
+            first, second = setting.values.get(self.a.name), setting.values.get(self.b.name)
+            if about(setting.key) and str(first) != str(second):
+                yield (
+                    f"{setting.key} is {_named(first)} in {self.a.name} and {_named(second)} in "
+                    f"{self.b.name}"
+                )
 
 
 def replicates(baseline: Arm, candidate: Arm, diff: Sequence[Setting]) -> bool:
@@ -46,20 +77,20 @@ def replicates(baseline: Arm, candidate: Arm, diff: Sequence[Setting]) -> bool:
     return known and not substantial(diff, baseline.name, candidate.name)
 
 
-def _replicates(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    if replicates(a, b, diff):
+def _replicates(case: _Case) -> Iterator[tuple[str, str]]:
+    if replicates(case.a, case.b, case.diff):
         yield (
             "replicates",
-            f"the configurations of {a.name} and {b.name} are the same but for seeds and names: "
-            "what differs is what two runs of one configuration differ by",
+            f"the configurations of {case.a.name} and {case.b.name} are the same but for seeds "
+            "and names: what differs is what two runs of one configuration differ by",
         )
 
 
-def _lengths(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    ends = [min((_end(run, by) for run in arm.runs), default=0.0) for arm in (a, b)]
+def _lengths(case: _Case) -> Iterator[tuple[str, str]]:
+    ends = case.ends
     if min(ends) > 0 and max(ends) - min(ends) > _SHORT * max(ends):
-        short, long = (a, b) if ends[0] < ends[1] else (b, a)
-        told = [_place(end, by) for end in sorted(ends)]
+        short, long = case.arms if ends[0] < ends[1] else case.arms[::-1]
+        told = [_place(end, case.by) for end in sorted(ends)]
         yield (
             "length",
             f"{short.name} ends at {told[0]}, {long.name} at {told[1]}: only what both have is "
@@ -73,21 +104,13 @@ def _end(run: Run, by: str) -> float:
 
 
 def _place(at: float, by: str) -> str:
-    if by == "time":
-        return words.duration(at)
-    count = words.step(round(at))
-    return f"{by} {count}" if by != "samples" else f"{count} samples"
+    return words.at_place(at if by == "time" else round(at), by)
 
 
-def _schedules(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    end = min((_end(run, by) for arm in (a, b) for run in arm.runs), default=0.0)
-    shares = [_share_of_peak(arm.runs[0], end, by) for arm in (a, b)]
-    if any(share is None for share in shares):
-        return
-    for (arm, share), (other, rest) in (
-        ((a, shares[0]), (b, shares[1])),
-        ((b, shares[1]), (a, shares[0])),
-    ):
+def _schedules(case: _Case) -> Iterator[tuple[str, str]]:
+    end = min(case.ends)
+    known = [(arm, _share_of_peak(arm.runs[0], end, case.by)) for arm in case.arms]
+    for (arm, share), (other, rest) in (known, known[::-1]):
         if share is not None and rest is not None and share < _DECAYED and rest > _HIGH:
             yield (
                 "schedule",
@@ -106,47 +129,34 @@ def _share_of_peak(run: Run, end: float, by: str) -> float | None:
     return float(held.value[at] / held.value.max())
 
 
-def _validation(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    for setting in diff:
-        first, second = setting.values.get(a.name), setting.values.get(b.name)
-        if is_validation(setting.key) and str(first) != str(second):
-            yield (
-                "validation-data",
-                f"{setting.key} is {_named(first)} in {a.name} and {_named(second)} in {b.name}: "
-                "they may have validated on different data",
-            )
+def _validation(case: _Case) -> Iterator[tuple[str, str]]:
+    for said in case.differing(is_validation):
+        yield "validation-data", f"{said}: they may have validated on different data"
 
 
-def _seeds(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    if not (a.single and b.single):
-        return
-    for setting in diff:
-        first, second = setting.values.get(a.name), setting.values.get(b.name)
-        if is_seed(setting.key) and str(first) != str(second):
-            yield (
-                "seed",
-                f"{setting.key} is {_named(first)} in {a.name} and {_named(second)} in {b.name}: "
-                "part of any difference is the seed's",
-            )
+def _seeds(case: _Case) -> Iterator[tuple[str, str]]:
+    if case.a.single and case.b.single:
+        for said in case.differing(is_seed):
+            yield "seed", f"{said}: part of any difference is the seed's"
 
 
 def _named(value: object) -> str:
     return "absent" if value is None else words.shortened(str(value))
 
 
-def _batches(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    sizes = [batch_size(arm.runs[0]) for arm in (a, b)]
-    if by == "step" and all(sizes) and sizes[0] != sizes[1]:
+def _batches(case: _Case) -> Iterator[tuple[str, str]]:
+    sizes = [batch_size(arm.runs[0]) for arm in case.arms]
+    if case.by == "step" and all(sizes) and sizes[0] != sizes[1]:
         told = [words.number(size or 0.0) for size in sizes]
         yield (
             "batch-size",
-            f"a step of {a.name} takes in {told[0]} samples, one of {b.name} {told[1]}: "
+            f"a step of {case.a.name} takes in {told[0]} samples, one of {case.b.name} {told[1]}: "
             "`--by samples` compares them at the same amount of data",
         )
 
 
-def _attempts(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    for arm in (a, b):
+def _attempts(case: _Case) -> Iterator[tuple[str, str]]:
+    for arm in case.arms:
         counts = [run.attempts for run in arm.runs if run.attempts > 1]
         if counts:
             yield (
@@ -156,8 +166,8 @@ def _attempts(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tupl
             )
 
 
-def _broken(a: Arm, b: Arm, diff: Sequence[Setting], by: str) -> Iterator[tuple[str, str]]:
-    for arm in (a, b):
+def _broken(case: _Case) -> Iterator[tuple[str, str]]:
+    for arm in case.arms:
         for run in arm.runs:
             for series in run.training_series:
                 lost = len(series.effective) - len(series.finite)

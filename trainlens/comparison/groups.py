@@ -16,6 +16,7 @@ from trainlens.comparison.axis import Placed, placed
 from trainlens.comparison.model import Arm, Contrast, Key, Replicates, Summary, Variances
 from trainlens.comparison.summary import summarise
 from trainlens.run import Floats
+from trainlens.stats.nearby import interval
 from trainlens.stats.spread import brown_forsythe
 from trainlens.stats.variances import needed_for
 
@@ -197,8 +198,7 @@ def _count(held: Placed, until: float) -> int:
     """Points up to a place, and half an interval further: 3,000 and 3,001 are the same place."""
     if held.at[-1] <= until:
         return len(held)
-    half = float(np.median(np.diff(held.at))) / 2 if len(held) > 1 else 0.0
-    return max(1, int(np.searchsorted(held.at, until + half, "right")))
+    return max(1, int(np.searchsorted(held.at, until + interval(held.at) / 2, "right")))
 
 
 def _unfit(held: Placed | None, until: float, by: str, seen: Mapping[bytes, str]) -> str:
@@ -206,7 +206,7 @@ def _unfit(held: Placed | None, until: float, by: str, seen: Mapping[bytes, str]
     if held is None:
         return "it has no finite point of this metric"
     if held.at[-1] < until:
-        return f"its values end at {_place(float(held.at[-1]), by)}, where most go on"
+        return f"its values end at {words.at_place(float(held.at[-1]), by)}, where most go on"
     other = seen.get(held.value.tobytes(), "")
     return f"it holds the very same values as {other}" if other else ""
 
@@ -252,16 +252,11 @@ def _difference(
         return None, len(pairs)
     n = len(pairs) or min(len(side.index) for side in sides)
     what = {"late": "mean of the last tenth of each run", "mean": "mean of each run"}
-    method = f"{how}, {what.get(score, f'{score} value of each run')}, up to {_place(until, by)}"
+    method = (
+        f"{how}, {what.get(score, f'{score} value of each run')}, up to {words.at_place(until, by)}"
+    )
     contrast = Contrast(shift.mean, shift.interval, n, float(n), 0.0, shift.p, shift.needed, method)
     return contrast, len(pairs)
-
-
-def _place(at: float, by: str) -> str:
-    if by == "time":
-        return words.duration(at)
-    told = words.step(int(at)) if at == int(at) else words.number(at)
-    return f"{told} samples" if by == "samples" else f"{by} {told}"
 
 
 def _pairs(arms: tuple[Arm, Arm], sides: Sequence[Scored]) -> list[tuple[int, int]]:
@@ -293,8 +288,6 @@ def _replicates(
 
 def _variances(sides: Sequence[Scored]) -> Variances | None:
     """Whether the seeds of both arms scatter alike; None where neither scatters."""
-    from scipy.special import stdtr
-
     x, y = sides[0].score, sides[1].score
     size = float(max(np.abs(x).max(), np.abs(y).max())) or 1.0
     spread = intervals.variance(x / size), intervals.variance(y / size)
@@ -302,7 +295,7 @@ def _variances(sides: Sequence[Scored]) -> Variances | None:
         return None
     ratio = spread[1] / spread[0]
     found = brown_forsythe(x, y)
-    p = math.nan if found is None else 2 * float(stdtr(found.dof, -abs(found.t)))
+    p = math.nan if found is None else found.p
     needed = None if p <= 0.05 else needed_for(ratio)
     std = math.sqrt(spread[0]) * size, math.sqrt(spread[1]) * size
     return Variances(std, ratio, p, needed)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trainlens.comparison.aggregate import Floats, stratified_bootstrap, trimmed_mean
 from trainlens.comparison.model import Interval
+from trainlens.stats.smallest import smallest
 
 LEVEL = 0.95
 _MOST = 100_000
@@ -87,8 +88,7 @@ def independent(x: Floats, y: Floats) -> Shift | None:
     if not (a and b):
         a = b = pooled
     found = _shift(mean, *_welch(a, b, n, m))
-    each = math.inf if found.p <= 1 - LEVEL else _least(lambda k: _welch(a, b, k, k), mean)
-    return _times(replace(found, needed=None if math.isinf(each) else int(each)), size)
+    return _times(_settled(found, lambda k: _welch(a, b, k, k)), size)
 
 
 def paired(x: Floats, y: Floats) -> Shift | None:
@@ -109,10 +109,7 @@ def paired(x: Floats, y: Floats) -> Shift | None:
     if not spread:
         return None if mean else Shift(0.0, 0.0, n - 1.0, 0.0, 0.0, 1.0)
     found = _shift(mean, math.sqrt(spread / n), n - 1.0)
-    each = math.inf
-    if found.p > 1 - LEVEL:
-        each = _least(lambda k: (math.sqrt(spread / k), k - 1.0), mean)
-    return _times(replace(found, needed=None if math.isinf(each) else int(each)), size)
+    return _times(_settled(found, lambda k: (math.sqrt(spread / k), k - 1.0)), size)
 
 
 def _welch(a: float, b: float, n: int, m: int) -> tuple[float, float]:
@@ -134,21 +131,15 @@ def _shift(mean: float, error: float, dof: float) -> Shift:
     return Shift(mean, error, dof, mean - reach, mean + reach, p)
 
 
-def _least(error_of: Callable[[int], tuple[float, float]], mean: float) -> float:
-    """Smallest number an arm at which such a mean has p = 0.05; infinite where there is none."""
+def _settled(found: Shift, error_of: Callable[[int], tuple[float, float]]) -> Shift:
+    """The shift with the number an arm at which such a mean has p = 0.05, where it does not."""
+    if found.p <= 1 - LEVEL:
+        return found
 
     def enough(k: int) -> bool:
-        return _shift(mean, *error_of(k)).p <= 1 - LEVEL
+        return _shift(found.mean, *error_of(k)).p <= 1 - LEVEL
 
-    low, high = 2, 4
-    while not enough(high):
-        low, high = high, 2 * high
-        if high > _MOST:
-            return math.inf
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return replace(found, needed=smallest(enough, 2, 4, _MOST))
 
 
 def _size(*some: Floats) -> float:

@@ -39,6 +39,8 @@ class Pair:
         self.alignment: Alignment = align(left.at, right.at)
         self.first: Floats = left.value[self.alignment.left]
         self.second: Floats = right.value[self.alignment.right]
+        with np.errstate(over="ignore"):
+            self.difference: Floats = self.second - self.first
 
     @property
     def late(self) -> slice:
@@ -47,19 +49,16 @@ class Pair:
 
     def looks(self) -> tuple[Contrast | None, Contrast | None]:
         """The difference over all matched points and over their last half; None for too few."""
-        with np.errstate(over="ignore"):
-            difference = self.second - self.first
-        overall = _contrast(difference)
-        late = _contrast(difference[self.late]) if len(difference) >= _LATE else None
-        return overall, late
+        several = len(self.difference) >= _LATE
+        late = _contrast(self.difference[self.late]) if several else None
+        return _contrast(self.difference), late
 
     def apart(self) -> tuple[float, int]:
         """Mean difference over the last half where all of it lies on one side, and its points.
 
         NaN where it does not, and with fewer than `_SIDED` points.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            late = (self.second - self.first)[self.late]
+        late = self.difference[self.late]
         sided = len(late) >= _SIDED and (bool((late > 0).all()) or bool((late < 0).all()))
         return (mean(late) if sided else math.nan), len(late)
 

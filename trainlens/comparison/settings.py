@@ -66,11 +66,11 @@ def _of_arm(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _differ(values: Sequence[object]) -> bool:
-    # 1 and 1.0 and "1" are the same setting in three formats; NaN is itself.
-    return len({_plain(value) for value in values}) > 1
+    return len({said_value(value) for value in values}) > 1
 
 
-def _plain(value: object) -> str:
+def said_value(value: object) -> str:
+    """A setting as the same text in whatever format it was logged: 1, 1.0 and "1" are one."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,13 +19,21 @@ _STAYS = 2
 """Points in a row at or beyond a threshold that count as having reached it."""
 
 
+_GONE = math.nan
+NOTHING = Summary(
+    n=0, mean=_GONE, std=_GONE, min=_GONE, min_step=-1, max=_GONE, max_step=-1, last=_GONE,
+    last_step=-1, best=_GONE, best_step=-1, best_windowed=_GONE, best_windowed_step=-1, window=3,
+    area=_GONE, last_at=0.0,
+)  # fmt: skip
+"""Of a curve without a finite point."""
+
+
 def summarise(held: Placed, direction: str, thresholds: Sequence[float] = ()) -> Summary:
     """A curve in numbers.
 
     Parameters
     ----------
     held : Placed
-        Not empty.
     direction : str
         ``min``, ``max`` or empty.
     thresholds : sequence of float
@@ -34,6 +43,8 @@ def summarise(held: Placed, direction: str, thresholds: Sequence[float] = ()) ->
     -------
     Summary
     """
+    if not len(held):
+        return replace(NOTHING, reached={t: None for t in thresholds if direction})
     value, step = held.value, held.step
     low, high = int(value.argmin()), int(value.argmax())
     best = {"min": low, "max": high}.get(direction, -1)

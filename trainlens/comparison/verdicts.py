@@ -129,20 +129,21 @@ def _deciding(row: Row) -> tuple[Contrast | None, str]:
 
 def _told(row: Row, look: Contrast, where: str) -> str:
     """Which way, by how much and how sure."""
-    side = "lower" if look.mean < 0 else "higher"
-    size = words.with_unit(abs(look.mean), row.unit)
-    share = _share(row, look)
     over = {"late": f" over the last {words.step(look.n)} matched points"}.get(where, "")
-    return (
-        f"{row.candidate} is {side} by {size}{share}{over}, 95 % interval {interval(look.interval)}"
-    )
+    return f"{_shifted(row, look)}{over}, 95 % interval {interval(look.interval)}"
 
 
-def _share(row: Row, look: Contrast) -> str:
+def _shifted(row: Row, look: Contrast) -> str:
+    """Which way, and by how much, also as share of the baseline."""
     base = row.summaries[0].mean
-    if not base > 0 or not math.isfinite(base):
-        return ""
-    return f" ({words.percent(abs(look.mean) / base)})"
+    known = base > 0 and math.isfinite(base)
+    share = f" ({words.percent(abs(look.mean) / base)})" if known else ""
+    size = words.with_unit(abs(look.mean), row.unit)
+    return f"{row.candidate} is {_side(look.mean)} by {size}{share}"
+
+
+def _side(difference: float) -> str:
+    return "lower" if difference < 0 else "higher"
 
 
 def interval(found: Interval) -> str:
@@ -178,22 +179,20 @@ def _too_close(row: Row, known: Known) -> str:
 def _drift(row: Row) -> str:
     overall = row.difference
     assert overall is not None
-    side = "lower" if overall.mean < 0 else "higher"
     return (
-        f"on average {row.candidate} is {side} by {words.with_unit(abs(overall.mean), row.unit)}"
-        f"{_share(row, overall)}, but the {words.step(overall.n)} differences are one long drift "
-        "that tells no more than a single point: longer runs would tell"
+        f"on average {_shifted(row, overall)}, but the {words.step(overall.n)} differences are one "
+        "long drift that tells no more than a single point: longer runs would tell"
     )
 
 
 def _separate(row: Row, known: Known) -> str:
     """The curves are so smooth that their difference has no interval, and far apart all along."""
-    side = "lower" if known.apart < 0 else "higher"
     size = words.with_unit(abs(known.apart), row.unit)
     most = words.with_unit(known.allowance, row.unit)
     return (
-        f"{row.candidate} is {side} at each of the last {words.step(known.points)} matched points, "
-        f"by {size} on average, where a change of seed alone may bring {most}" + _scope(known)
+        f"{row.candidate} is {_side(known.apart)} at each of the last {words.step(known.points)} "
+        f"matched points, by {size} on average, where a change of seed alone may bring {most}"
+        + _scope(known)
     )
 
 

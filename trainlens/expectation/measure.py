@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -14,7 +14,7 @@ from trainlens.expectation.statement import GAP, Expectation
 from trainlens.roles import ROLES, normalise
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
-from trainlens.stats.noise import median
+from trainlens.stats.nearby import interval, nearest
 from trainlens.stats.summaries import summary
 
 __all__ = ["Measured", "measure"]
@@ -100,7 +100,7 @@ def _gaps(run: Run, asked: Expectation) -> Iterator[Series]:
 def _difference(val: Series, train: Series) -> Series:
     """Validation minus the training value at the same step, or nearest within half an interval."""
     place = train.step.astype(np.float64)
-    at = _nearest(place, val.step.astype(np.float64))
+    at = nearest(place, val.step.astype(np.float64))
     near = np.flatnonzero(np.abs(place[at] - val.step) <= _reach(place)) if len(place) else at[:0]
     kept = val.take(near)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -198,14 +198,4 @@ def _why_not(name: str, part: Series) -> str:
 
 def _reach(place: Floats) -> float:
     """Half a logging interval: so far from a point its value may stand for another place."""
-    apart: Sequence[float] | Floats = np.diff(np.unique(place[np.isfinite(place)]))
-    return median(np.asarray(apart, np.float64)) / 2 if len(apart) else 0.0
-
-
-def _nearest(place: Floats, wanted: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
-    """Index of the nearest of some ascending places, the earlier of two as near."""
-    right = np.clip(np.searchsorted(place, wanted), 1, max(len(place) - 1, 1))
-    if len(place) < 2:
-        return np.zeros(len(wanted), np.intp)
-    before = wanted - place[right - 1] <= place[right] - wanted
-    return np.where(before, right - 1, right).astype(np.intp)
+    return interval(np.unique(place[np.isfinite(place)])) / 2

@@ -254,6 +254,21 @@ def scale_places(ax: Axes, by: str, places: Iterable[Floats]) -> None:
         ax.set_xlabel(UNITS[by], fontsize=FONT - 1, color=SOFT, loc="right", labelpad=1)
 
 
+def scale_strips(
+    ax: Axes, x: tuple[float, float], y: tuple[float, float], tell: Callable[[float], str]
+) -> None:
+    """Scale axes on which arms are strips above each other, and values lie along them."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ax.set_xlim(*x)
+    ax.set_ylim(*y)
+    ax.grid(visible=False)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=7))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tell(v)))
+
+
 def told_place(at: float, by: str) -> str:
     """A place on the axis in words: ``12 000``, ``2.5``, ``1 h 20 min``."""
     if by == "time":

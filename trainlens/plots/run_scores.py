@@ -14,6 +14,7 @@ from trainlens.plots._comparing import (
     comparison_plot,
     named_head,
     rows_of,
+    scale_strips,
     title_of,
 )
 from trainlens.plots._text import put
@@ -68,18 +69,10 @@ def run_scores(comparison: Comparison, key: Key | None = None, ax: Axes | None =
 
 
 def _scale(ax: Axes, scores: Floats, lines: int) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     good = scores[np.isfinite(scores)]
     low, high = (float(good.min()), float(good.max())) if len(good) else (0.0, 1.0)
     pad = 0.08 * (high - low) or 0.05 * abs(high) or 0.5
-    ax.set_xlim(low - pad, high + pad)
-    ax.set_ylim(-0.5, lines - 0.3)
-    ax.grid(visible=False)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=7))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: words.number(v)))
+    scale_strips(ax, (low - pad, high + pad), (-0.5, lines - 0.3), words.number)
 
 
 def _strip(

@@ -15,6 +15,7 @@ from trainlens.plots._comparing import (
     named_head,
     points_of,
     rows_of,
+    scale_strips,
     title_of,
 )
 from trainlens.plots._text import put
@@ -76,18 +77,10 @@ def variance_comparison(
 
 
 def _scale(ax: Axes, news: list[Floats]) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     together = np.concatenate(news)
     inner = np.quantile(np.abs(together), 0.98)
     reach = min(float(np.abs(together).max()), 1.6 * float(inner)) or 1.0
-    ax.set_xlim(-1.08 * reach, 1.08 * reach)
-    ax.set_ylim(-0.6, 1.75)
-    ax.grid(visible=False)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=7))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: words.signed(v, 3)))
+    scale_strips(ax, (-1.08 * reach, 1.08 * reach), (-0.6, 1.75), lambda v: words.signed(v, 3))
 
 
 def _strip(ax: Axes, y: float, name: str, value: Floats, colour: str) -> None:

@@ -29,6 +29,13 @@ class Spread:
     t: float
     dof: int
 
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of samples that scatter alike."""
+        from scipy.special import stdtr
+
+        return 2 * float(stdtr(self.dof, -abs(self.t)))
+
 
 def brown_forsythe(first: Floats, second: Floats) -> Spread | None:
     """Compare the scatter of two samples around their medians (Brown and Forsythe 1974).

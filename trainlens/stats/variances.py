@@ -51,12 +51,8 @@ def same_variance(first: Floats, second: Floats) -> float:
     -------
     float, two-sided; NaN where one of them is too short (fewer than 6 points)
     """
-    from scipy.special import stdtr
-
     found = brown_forsythe(innovations(first), innovations(second))
-    if found is None:
-        return math.nan
-    return 2 * float(stdtr(found.dof, -abs(found.t)))
+    return math.nan if found is None else found.p
 
 
 def variance_p(ratio: float, n: int) -> float:

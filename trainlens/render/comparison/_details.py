@@ -123,7 +123,7 @@ def at(rows: Sequence[Row], by: str) -> Table:
     for step in sorted({step for step, _ in known}):
         here = [known.get((step, k)) for k in range(len(rows))]
         base = next(one.baseline for one in here if one is not None)
-        lines.append((_words.place(step, by), _words.value(base), *map(_beside, here)))
+        lines.append((words.place(step, by), _words.value(base), *map(_beside, here)))
     drop = tuple(range(len(rows) + 1, 2, -1))
     return Table((_axis(by), *_names(rows)), tuple(lines), drop=drop, left=(), short=())
 
@@ -138,7 +138,7 @@ def _beside(one: At | None) -> str:
 def _pair_at(row: Row, by: str) -> Table:
     lines = tuple(
         (
-            _words.place(one.step, by),
+            words.place(one.step, by),
             _words.value(one.baseline),
             _words.value(one.candidate),
             f"{_words.signed(one.delta)} {_words.between(one.interval)}".rstrip(),
@@ -159,7 +159,7 @@ def gaps(found: GapTable, by: str) -> Table:
     heads = (_axis(by), shortened(found.baseline, 24), shortened(found.candidate, 24), "change")
     rows = tuple(
         (
-            _words.place(g.step, by),
+            words.place(g.step, by),
             _words.signed(g.baseline),
             _words.signed(g.candidate),
             _words.signed(g.change),

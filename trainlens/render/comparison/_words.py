@@ -244,20 +244,6 @@ def difference(found: Contrast | None) -> str:
     return f"{signed(mean)} {between(found.interval)}"
 
 
-def place(at: float, by: str) -> str:
-    """A place on the axis, without the name of the axis."""
-    if by == "time":
-        return words.duration(at)
-    return words.step(round(at)) if at == round(at) else words.number(at)
-
-
-def at_place(at: float, by: str) -> str:
-    """A place on the axis in a sentence."""
-    if by in ("time", "samples"):
-        return f"{place(at, by)} {'samples' if by == 'samples' else ''}".strip()
-    return f"{by} {place(at, by)}"
-
-
 def number_at(number: float, step: int) -> str:
     """A number and where it was reached."""
     return NOTHING if math.isnan(number) else f"{value(number)} at {words.step(step)}"
@@ -267,8 +253,8 @@ def reached(summary: Summary, threshold: float, by: str) -> str:
     """When a threshold was reached, or how far the log tells that it was not."""
     found = summary.reached.get(threshold)
     if found is not None:
-        return place(found, by)
-    return f"not up to {place(summary.last_at, by)}"
+        return words.place(found, by)
+    return f"not up to {words.place(summary.last_at, by)}"
 
 
 def fixed(number: float) -> str:
