@@ -10,7 +10,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +27,14 @@ BENCHMARKS = (
     "reopening",
     "diagnose_command",
     "report_command",
+    "page",
     "startup",
     "workers",
     "memory",
     "scaling",
 )
+PAGES = {"page": "page.md"}
+"""Benchmarks whose tables stand in a page of their own, not in performance.md."""
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -66,7 +69,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="write docs/performance.md and README; with NAME, its tables alone",
+        help="write docs/*.md and README; with NAME, its tables alone",
     )
     asked = parser.parse_args(arguments)
     if unknown := sorted(set(asked.names) - set(BENCHMARKS)):
@@ -76,18 +79,28 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return asked
 
 
+def write(found: Mapping[str, list[Row]], some: bool) -> None:
+    """Put what was measured into the documents; `some` of the benchmarks leave the others."""
+    docs = _ROOT / "docs"
+    rest = {name: rows for name, rows in found.items() if name not in PAGES}
+    for name in found.keys() - rest.keys():
+        document.replace(docs / PAGES[name], document.everything({name: found[name]}))
+    if some:
+        document.refresh(docs / "performance.md", rest)
+        document.refresh_summary(_ROOT / "README.md", found)
+    else:
+        document.replace(docs / "performance.md", document.everything(rest))
+        document.replace(_ROOT / "README.md", document.summary(found))
+
+
 def main() -> int:
     """Measure, print and write; 1 if trainlens failed somewhere."""
     asked = options()
     docs = _ROOT / "docs"
     names = asked.names or BENCHMARKS
     found = {name: measured(name, asked.quick, docs if asked.write else None) for name in names}
-    if asked.write and asked.names:
-        document.refresh(docs / "performance.md", found)
-        document.refresh_summary(_ROOT / "README.md", found)
-    elif asked.write:
-        document.replace(docs / "performance.md", document.everything(found))
-        document.replace(_ROOT / "README.md", document.summary(found))
+    if asked.write:
+        write(found, bool(asked.names))
     return int(any(failed(row) for rows in found.values() for row in rows))
 
 

@@ -58,6 +58,17 @@ def write_jsonl(
     return path
 
 
+def write_wide(path: Path, rows: int, metrics: int, *, seed: int = 0) -> Path:
+    """The same of any number of metrics, the last level of their names numbered."""
+    blocks = [curves(rows, len(NAMES), seed + 1000 * place) for place in range(-(-metrics // 8))]
+    values = np.concatenate(blocks, axis=1)[:, :metrics]
+    names = [f"part{place // 8}/{NAMES[place % 8]}" for place in range(metrics)]
+    form = '{"step": %d, ' + ", ".join(f'"{name}": %.9g' for name in names) + "}\n"
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(form % (step, *row) for step, row in enumerate(values.tolist()))
+    return path
+
+
 def _validate(lines: list[str], block: list[list[float]], every: int) -> None:
     """Put a validation loss into every so many lines of a block."""
     for place in range(0, len(lines), every):

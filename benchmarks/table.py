@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_GOAL = re.compile(r"(>=|<=)\s*([\d.]+)\s*(x|s|MB)\b")
+_GOAL = re.compile(r"(>=|<=)\s*([\d.]+)\s*(x|s|ms|MB)\b")
 _NEVER = float("nan")
 
 
@@ -32,7 +32,8 @@ class Row:
     note
         What a reader has to know: versions, sizes, reasons.
     unit
-        ``"s"``, or ``"MB"`` (a million bytes) where the two figures are sizes, not times.
+        ``"s"``, ``"ms"`` where the two figures are milliseconds, or ``"MB"`` (a million bytes)
+        where they are sizes.
     """
 
     work: str

@@ -6,7 +6,6 @@ const charts = source.charts.map((c) => {
   const marks = make("div", "marks");
   cursor.hidden = brush.hidden = true;
   plot.append(canvas, marks, cursor, brush);
-  figure.classList.add("live");
   const trained = c.lines.some((l) => l.s === "train");
   const chart = { ...c, figure, plot, canvas, cursor, brush, markBox: marks, trained, seen: false,
     dirty: true, logAxis: null, at: null };
@@ -71,22 +70,27 @@ function smoothed(line, xs, half, log) {
   return out;
 }
 function range(chart, lines, span, log) {
-  const values = [];
-  for (const line of lines) {
+  const parts = lines.map((line) => {
     const xs = xsOf(line, modeOf(chart));
-    const a = Math.max(0, above(xs, span[0]) - 1), b = Math.min(xs.length, above(xs, span[1]) + 1);
-    for (let i = a; i < b; i++)
-      for (const v of line.low === line.mean ? [line.mean[i]] : [line.low[i], line.high[i]])
-        if (!Number.isNaN(v) && (!log || v > 0)) values.push(log ? Math.log(v) : v);
-  }
+    return [line, Math.max(0, above(xs, span[0]) - 1), Math.min(xs.length, above(xs, span[1]) + 1)];
+  });
+  const values = new Float64Array(parts.reduce((sum, [, a, b]) => sum + 2 * Math.max(0, b - a), 1));
+  let n = 0;
+  for (const [line, a, b] of parts)
+    for (const held of line.low === line.mean ? [line.mean] : [line.low, line.high])
+      for (let i = a; i < b; i++) {
+        const v = held[i];
+        if (v === v && (!log || v > 0)) values[n++] = log ? Math.log(v) : v;
+      }
   // What is a difference shows where there is none.
-  if (chart.zero) values.push(0);
-  if (!values.length) return { low: log ? Math.log(0.1) : 0, high: log ? 0 : 1, cut: false };
-  const sorted = Float64Array.from(values).sort(), n = sorted.length;
+  if (chart.zero) values[n++] = 0;
+  if (!n) return { low: log ? Math.log(0.1) : 0, high: log ? 0 : 1, cut: false };
+  const sorted = values.subarray(0, n).sort();
   let low = sorted[0], high = sorted[n - 1];
   const inner = [sorted[Math.floor(0.01 * (n - 1))], sorted[Math.ceil(0.99 * (n - 1))]];
-  const cut = inner[1] > inner[0] && high - low > 4 * (inner[1] - inner[0]);
-  if (cut) [low, high] = inner;
+  const most = inner[1] - inner[0], cut = most > 0 && high - low > 4 * most;
+  if (cut && low < inner[0] - most) low = inner[0];
+  if (cut && high > inner[1] + most) high = inner[1];
   const pad = (high - low) * 0.05 || Math.abs(high) * 0.05 || 0.5;
   return { low: low - pad, high: high + pad, cut };
 }
@@ -119,15 +123,22 @@ function draw(chart) {
   const width = chart.plot.clientWidth, height = chart.plot.clientHeight;
   if (!width) return;
   chart.dirty = false;
+  chart.size = { width, height };
   const scale = window.devicePixelRatio || 1, { canvas } = chart;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
+  paint(pen, chart, width, height);
+  placeMarks(chart, modeOf(chart), chart.scale);
+}
+// The inside of a chart, with anything that draws like a canvas.
+function paint(pen, chart, width, height) {
   const lines = shown(chart), log = isLog(chart), span = spanOf(chart), mode = modeOf(chart);
   const { low, high, cut } = range(chart, lines, span, log);
   const left = MARGIN.left, right = width - MARGIN.right;
-  const top = MARGIN.top, bottom = height - MARGIN.bottom;
+  const told = phasesOf(chart, lines);
+  const top = MARGIN.top + (told.labels ? 12 : 0), bottom = height - MARGIN.bottom;
   const x = (v) => left + ((v - span[0]) / (span[1] - span[0])) * (right - left);
   const y = (v) => {
     const at = log ? (v > 0 ? Math.log(v) : low) : v;
@@ -145,13 +156,13 @@ function draw(chart) {
   for (const line of [...lines].sort((a, b) => rank(a) - rank(b)))
     stroke(pen, chart, line, { span, mode, log, x, y, many: lines.filter((l) => !l.faint).length });
   pen.restore();
+  phaseTicks(pen, told, (step) => x(place(step, told.run, mode)), left, right, top);
   notFinite(pen, lines, mode, x, left, right, bottom);
   if (cut) {
     pen.fillStyle = ink.soft;
     pen.textAlign = "right";
     pen.fillText("extremes cut off", right, top + 8);
   }
-  placeMarks(chart, mode, x, left, right);
 }
 function axes(pen, chart, { span, mode, low, high, log, x, y, left, right, top, bottom }) {
   pen.font = "11px system-ui, sans-serif";
@@ -201,7 +212,30 @@ function joined(ranges) {
   }
   return out;
 }
-// Behind the curves: ranges of findings, borders of attempts, phases of a lone run.
+// Phases of a lone run; their names stand above the charts that tell most about them.
+function phasesOf(chart, lines) {
+  const runs = [...new Set(lines.map((l) => l.r))], run = runs[0];
+  const phases = runs.length === 1 && !chart.own && !chart.zero ? source.runs[run].ph || [] : [];
+  const apt = chart.role === "learning-rate" || chart === charts[0];
+  return { run, phases, labels: apt && phases.length > 0 };
+}
+function phaseTicks(pen, { phases, labels }, at, left, right, top) {
+  pen.fillStyle = ink.soft;
+  pen.font = "10px system-ui, sans-serif";
+  let free = left;
+  for (const [step, label] of phases) {
+    const x = Math.round(at(step));
+    if (x < left || x > right) continue;
+    pen.fillRect(x, top - (labels ? 8 : 0), 1, labels ? 8 : 6);
+    const wide = pen.measureText(label).width, behind = x + 4 + wide > right;
+    const from = behind ? x - 4 - wide : x + 4;
+    if (!labels || from < free) continue;
+    pen.textAlign = "left";
+    pen.fillText(label, from, top - 2);
+    free = Math.max(x, from + wide) + 8;
+  }
+}
+// Behind the curves: ranges of findings, borders of attempts.
 function context(pen, chart, lines, mode, x, y, top, bottom) {
   const ends = (mark) => {
     const a = x(place(mark.a, mark.run, mode));
@@ -240,9 +274,9 @@ function context(pen, chart, lines, mode, x, y, top, bottom) {
   if (chart.own) return;
   const runs = [...new Set(lines.map((l) => l.r))];
   if (runs.length > 4) return;
-  pen.strokeStyle = pen.fillStyle = ink.soft;
-  for (const r of runs) {
-    pen.setLineDash([1.5, 3]);
+  pen.strokeStyle = ink.soft;
+  pen.setLineDash([1.5, 3]);
+  for (const r of runs)
     for (const step of source.runs[r].att || []) {
       const at = Math.round(x(place(step, r, mode))) + 0.5;
       pen.beginPath();
@@ -250,25 +284,15 @@ function context(pen, chart, lines, mode, x, y, top, bottom) {
       pen.lineTo(at, bottom);
       pen.stroke();
     }
-    pen.setLineDash([]);
-    let free = -Infinity;
-    if (runs.length === 1)
-      for (const [step, label] of source.runs[r].ph || []) {
-        const at = Math.round(x(place(step, r, mode))) + 0.5;
-        pen.fillRect(at, top, 1, 6);
-        if (at > free && (chart.role === "learning-rate" || chart === charts[0])) {
-          pen.textAlign = "left";
-          pen.fillText(label, at + 4, top + 8);
-          free = at + pen.measureText(label).width + 12;
-        }
-      }
-  }
+  pen.setLineDash([]);
 }
+const dashOf = (chart, line) => (chart.trained && line.s !== "train" ? [5, 3]
+  : DASHES[source.runs[line.r].d % 4]);
 function stroke(pen, chart, line, { span, mode, log, x, y, many }) {
   const xs = xsOf(line, mode), n = xs.length;
   if (!n || Number.isNaN(xs[0])) return;
   const from = Math.max(0, above(xs, span[0]) - 1), to = Math.min(n, above(xs, span[1]) + 1);
-  const colour = colourOf(line.r), other = chart.trained && line.s !== "train";
+  const colour = colourOf(line.r);
   const faint = (hot >= 0 && line.r !== hot ? 0.2 : 1) * (line.faint ? 0.4 : 1);
   // More than a few bands make mud; then only the run under the pointer shows its own.
   const banded = line.low !== line.mean && (many <= 6 || line.r === hot);
@@ -306,7 +330,7 @@ function stroke(pen, chart, line, { span, mode, log, x, y, many }) {
   }
   pen.globalAlpha = faint;
   pen.lineWidth = line.faint ? 0.8 : line.r === hot ? 2 : 1.3;
-  pen.setLineDash(other ? [5, 3] : DASHES[source.runs[line.r].d % 4]);
+  pen.setLineDash(dashOf(chart, line));
   // Single differences are dots around their running mean.
   const dots = line.faint && chart.zero;
   if (!dots) trace(smooth || line.mean);
@@ -344,7 +368,7 @@ function notFinite(pen, lines, mode, x, left, right, bottom) {
       pen.fill();
     }
 }
-function placeMarks(chart, mode, x, left, right) {
+function placeMarks(chart, mode, { x, left, right }) {
   const links = [];
   let taken = -Infinity;
   const own = source.marks.filter((m) => m.chart === chart.k && !state.off.has(m.run));

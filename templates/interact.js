@@ -12,16 +12,29 @@ function flush() {
   waiting = false;
   for (const chart of charts) if (chart.seen && chart.dirty) draw(chart);
 }
+// What is near the screen must not hold up what is on it.
+function drawNear(near = charts.filter((c) => c.seen && c.dirty)) {
+  if (!near.length) return;
+  const [chart, ...rest] = near;
+  requestAnimationFrame(() => { if (chart.dirty) draw(chart); drawNear(rest); });
+}
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     const chart = charts.find((c) => c.plot === entry.target);
+    const { top, bottom } = entry.boundingClientRect;
     chart.seen = entry.isIntersecting;
-    if (chart.seen && chart.dirty) draw(chart);
+    if (chart.seen && chart.dirty && bottom > 0 && top < innerHeight) draw(chart);
   }
+  drawNear();
 }, { rootMargin: "200px" });
 const sizes = new ResizeObserver((entries) => {
-  for (const entry of entries) charts.find((c) => c.plot === entry.target).dirty = true;
-  if (!waiting) { waiting = true; requestAnimationFrame(flush); }
+  for (const entry of entries) {
+    const chart = charts.find((c) => c.plot === entry.target), { plot, size } = chart;
+    // The first call tells the size that is there, not a new one.
+    if (!size || (size.width === plot.clientWidth && size.height === plot.clientHeight)) continue;
+    chart.dirty = true;
+    if (!waiting) { waiting = true; requestAnimationFrame(flush); }
+  }
 });
 
 // --- reading values ---
@@ -78,7 +91,8 @@ function moveCursor(chart, at) {
   chart.at = at;
   for (const other of charts) {
     if (!other.scale || !other.seen || (other !== chart && (other.own || chart.own))) {
-      other.cursor.hidden = true;
+      // Said again, it would style every chart of the page anew at each movement.
+      if (!other.cursor.hidden) other.cursor.hidden = true;
       continue;
     }
     const x = other.scale.x(at);
@@ -145,14 +159,18 @@ function listen(chart) {
   });
   plot.addEventListener("dblclick", () => zoomTo(chart, null));
   plot.addEventListener("keydown", (event) => key(chart, event));
-  plot.addEventListener("blur", hideCursor);
+  plot.addEventListener("blur", () => { chart.from = null; hideCursor(); });
 }
 function key(chart, event) {
   if (!chart.scale) draw(chart);
   const span = spanOf(chart), lines = shown(chart);
   const at = chart.at ?? (span[0] + span[1]) / 2;
   const near = (factor) => [at - (at - span[0]) * factor, at + (span[1] - at) * factor];
-  if (event.key === "Escape") zoomTo(chart, null);
+  if (event.key === "Escape") {
+    const { from } = chart;
+    zoomTo(chart, null);
+    from?.focus();
+  }
   else if (event.key === "+" || event.key === "=") zoomTo(chart, near(0.5));
   else if (event.key === "-") zoomTo(chart, near(2));
   else if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key) && lines.length) {

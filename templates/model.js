@@ -1,4 +1,4 @@
-// Data and state of the report's charts. The four scripts are joined into one; log text enters
+// Data and state of the report's charts. The scripts are joined into one; log text enters
 // the page through textContent only.
 const byId = (id) => document.getElementById(id);
 const all = (query, root = document) => [...root.querySelectorAll(query)];
@@ -8,6 +8,14 @@ const make = (tag, cls, text) => {
   if (text !== undefined) node.textContent = text;
   return node;
 };
+// The name of SVG, of the icons: the page holds no address, not even a name that looks like one.
+const SVG = document.querySelector("svg").namespaceURI;
+function drawing(tag, attributes, ...inside) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...inside);
+  return node;
+}
 const source = JSON.parse(byId("data").textContent);
 const THIN = "\u202f", MINUS = "\u2212";
 const MARGIN = { left: 52, right: 8, top: 16, bottom: 22 };
@@ -39,6 +47,7 @@ function duration(s) {
 
 // --- data: decoded when first drawn ---
 function bytes(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text).buffer;
   const raw = atob(text), out = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
   return out.buffer;
@@ -55,12 +64,33 @@ function gridOf(index) {
   }
   return grid;
 }
+for (const chart of source.charts) if (chart.z) for (const line of chart.lines) line.of = chart;
+// The lowest bytes of all numbers of a chart come first, then the next ones.
+function unpack(chart) {
+  const sizes = chart.lines.map((l) => gridOf(l.g).first.length);
+  const total = chart.lines.reduce((sum, l, i) => sum + sizes[i] * (l.l ? 3 : 1), 0);
+  const planes = inflate(new Uint8Array(bytes(chart.z)), 4 * total);
+  const [a, b, c, d] = [0, 1, 2, 3].map((k) => planes.subarray(k * total, (k + 1) * total));
+  const mixed = new Uint32Array(total);
+  for (let i = 0; i < total; i++) mixed[i] = a[i] | (b[i] << 8) | (c[i] << 16) | (d[i] << 24);
+  const values = new Float32Array(mixed.buffer);
+  let at = 0;
+  chart.lines.forEach((line, i) => {
+    const next = () => values.subarray(at, at += sizes[i]);
+    line.mean = next();
+    [line.low, line.high] = line.l ? [next(), next()] : [line.mean, line.mean];
+  });
+  chart.z = null;
+}
 function load(line) {
-  if (line.mean) return line;
+  if (line.xs) return line;
   line.grid = gridOf(line.g);
-  line.mean = new Float32Array(bytes(line.m));
-  line.low = line.l ? new Float32Array(bytes(line.l)) : line.mean;
-  line.high = line.h ? new Float32Array(bytes(line.h)) : line.mean;
+  if (line.of?.z) unpack(line.of);
+  if (!line.mean) {
+    line.mean = new Float32Array(bytes(line.m));
+    line.low = line.l ? new Float32Array(bytes(line.l)) : line.mean;
+    line.high = line.h ? new Float32Array(bytes(line.h)) : line.mean;
+  }
   line.m = line.l = line.h = null;
   if (line.w) spread(line);
   line.xs = {};
@@ -104,8 +134,21 @@ function told(x, mode) {
 // --- state, kept in the address so that a view can be shared ---
 const USUAL = source.by || "step";
 const state = { mode: USUAL, zoom: null, smooth: 0.5, log: "auto", off: new Set(), focus: 0 };
+const asked = new URLSearchParams(location.hash.startsWith("#view") ? location.hash.slice(1) : "");
+// What else a page keeps in its address: functions that give parts like `q=adam`.
+const keepers = [];
 let hot = -1;
+// Browsers allow some 20 changes of an address a second; what comes faster is written once.
+let written = -Infinity, writing = false;
 function writeState() {
+  if (writing) return;
+  writing = true;
+  const wait = written + 60 - performance.now();
+  if (wait > 0) setTimeout(writeNow, wait); else queueMicrotask(writeNow);
+}
+function writeNow() {
+  written = performance.now();
+  writing = false;
   const parts = [];
   if (state.mode !== USUAL) parts.push(`x=${state.mode}`);
   if (state.zoom) parts.push(`z=${state.zoom.map((v) => +v.toPrecision(8)).join(",")}`);
@@ -113,14 +156,12 @@ function writeState() {
   if (state.log !== "auto") parts.push(`y=${state.log}`);
   if (state.off.size) parts.push(`off=${[...state.off].join(",")}`);
   if (state.focus) parts.push(`f=${state.focus}`);
+  for (const kept of keepers) parts.push(...kept());
   // Sandboxed pages may not touch their address.
   try { history.replaceState(null, "", `#${parts.length ? "view&" + parts.join("&") : ""}`); }
   catch (error) { if (error.name !== "SecurityError") throw error; }
 }
 function readState() {
-  const hash = location.hash.slice(1);
-  if (!hash.startsWith("view")) return;
-  const asked = new URLSearchParams(hash);
   if (["step", "epoch", "time"].includes(asked.get("x"))) state.mode = asked.get("x");
   const zoom = (asked.get("z") || "").split(",").map(Number);
   state.zoom = zoom.length === 2 && zoom[0] < zoom[1] ? zoom : null;

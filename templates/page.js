@@ -1,4 +1,4 @@
-// Everything around the charts: runs, evidence, files, controls, tables.
+// Everything around the charts: runs, evidence, controls, tables.
 // --- runs ---
 function setOff(off) {
   state.off = off;
@@ -56,7 +56,10 @@ function showEvidence(n) {
   if (state.off.has(mark.run)) toggle(mark.run);
   zoomTo(chart, [mark.a - pad, mark.b + pad]);
   chart.figure.scrollIntoView({ block: "center" });
+  const from = document.activeElement;
   chart.plot.focus({ preventScroll: true });
+  // Escape leads back to the finding.
+  if (from?.matches("[data-evidence]")) chart.from = from;
 }
 function reveal(node) {
   for (let up = node; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
@@ -66,39 +69,6 @@ function followAnchor() {
   if (!target) return;
   reveal(target);
   target.scrollIntoView({ block: "center" });
-}
-
-// --- files ---
-function save(blob, name) {
-  const link = make("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-// A name that begins like a formula must not become one in a spreadsheet.
-const cell = (text) => `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replace(/"/g, '""')}"`;
-function csv(some) {
-  const rows = ["metric,run,split,first_step,last_step,mean,min,max"];
-  for (const chart of some)
-    for (const line of chart.lines.map(load))
-      line.mean.forEach((mean, i) => rows.push([cell(chart.name), cell(source.runs[line.r].n),
-        cell(line.s), line.grid.first[i], line.grid.last[i], mean, line.low[i], line.high[i]].join(",")));
-  return new Blob([rows.join("\n"), "\n"], { type: "text/csv" });
-}
-function png(chart) {
-  draw(chart);
-  const scale = window.devicePixelRatio || 1, extra = 30 * scale;
-  const sheet = make("canvas"), pen = sheet.getContext("2d");
-  sheet.width = chart.canvas.width;
-  sheet.height = chart.canvas.height + extra;
-  pen.fillStyle = ink.paper;
-  pen.fillRect(0, 0, sheet.width, sheet.height);
-  pen.fillStyle = ink.ink;
-  pen.font = `${13 * scale}px system-ui, sans-serif`;
-  pen.fillText(chart.name + (chart.unit ? ` (${chart.unit})` : ""), 8 * scale, 20 * scale);
-  pen.drawImage(chart.canvas, 0, extra);
-  sheet.toBlob((blob) => save(blob, `${chart.k}.png`));
 }
 
 // --- controls ---
@@ -143,12 +113,8 @@ function listenControls() {
     const on = (name, act) =>
       chart.figure.querySelector(`[data-do=${name}]`)?.addEventListener("click", act);
     on("log", () => { chart.logAxis = !isLog(chart); byId("y-axis").value = state.log = "auto"; refresh(); });
-    on("csv", () => save(csv([chart]), `${chart.k}.csv`));
-    on("png", () => png(chart));
   }
-  byId("save-csv").addEventListener("click", () => save(csv(charts), "charts.csv"));
-  byId("save-json")?.addEventListener("click", () =>
-    save(new Blob([byId("findings-json").textContent], { type: "application/json" }), "findings.json"));
+  listenFiles();
 }
 function listenSort(table) {
   all("th button", table).forEach((button) => button.addEventListener("click", () => {
@@ -168,6 +134,17 @@ function listenSort(table) {
   }));
 }
 
+// What scrolls sideways must scroll by keys as well; where all of it is seen it is no stop.
+const scrollers = new ResizeObserver((entries) => {
+  for (const { target: box } of entries) {
+    const title = box.closest("section")?.querySelector("h2")?.textContent || "table";
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    const traits = { tabindex: "0", role: "group", "aria-label": title.trim() };
+    for (const [name, value] of Object.entries(traits))
+      if (scrolls) box.setAttribute(name, value); else box.removeAttribute(name);
+  }
+});
+
 readState();
 readColours();
 for (const node of all("[data-script]")) node.hidden = false;
@@ -176,6 +153,7 @@ if (charts.length) listenView();
 listenRuns();
 if (state.off.size) setOff(state.off);
 all("table.sortable").forEach(listenSort);
+all(".scroll").forEach((box) => scrollers.observe(box));
 for (const chart of charts) { listen(chart); watcher.observe(chart.plot); sizes.observe(chart.plot); }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
 addEventListener("hashchange", followAnchor);

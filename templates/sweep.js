@@ -129,7 +129,7 @@ const handles = sweep.axes.map((axis, k) => {
 parallel.after(...handles);
 
 // --- which line is under the pointer ---
-const hotTrace = document.createElementNS("http://www.w3.org/2000/svg", "path");
+const hotTrace = drawing("path", {});
 hotTrace.setAttribute("class", "hot");
 hotTrace.setAttribute("fill", "none");
 parallel.append(hotTrace);

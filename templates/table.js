@@ -1,7 +1,7 @@
 
 // The table of many runs: columns of values come with the page, a hundred rows are shown at once.
 // --- values ---
-const table = source.table, PAGE = 100, SVG = "http://www.w3.org/2000/svg";
+const table = source.table, PAGE = 100;
 const view = { order: table.columns[0].v.map((_, row) => row), shown: [], at: 0, only: null };
 const spots = new Map(table.drawn.map((row, spot) => [row, spot]));
 const running = new Set(table.running);
@@ -30,12 +30,6 @@ function ago(age, row) {
 // --- cells ---
 const LOOKS = { failing: ["error", "error-word"], warning: ["warning", "warning-word"],
   inconclusive: ["inconclusive", "soft"], healthy: ["healthy", ""] };
-function drawing(tag, attributes, ...inside) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...inside);
-  return node;
-}
 function verdict(word) {
   const [icon, cls] = LOOKS[word], told = make("span", cls);
   told.append(drawing("svg", { class: "icon", width: 13, height: 13, "aria-hidden": "true" },
@@ -124,6 +118,7 @@ function filtered() {
     (!status.value || valueOf(table.columns[1], row) === status.value) &&
     wanted.every((word) => haystack(row).includes(word)));
 }
+const heads = () => all("thead th", byId("table"));
 function sortKeys(column) {
   const raw = view.order.map((_, row) => valueOf(column, row));
   const known = raw.filter((v) => v !== null && v !== "");
@@ -141,8 +136,8 @@ function rank(column) {
     Object.keys(LOOKS).indexOf(valueOf(column, row)));
   return sortKeys(column);
 }
-function sortBy(k, head) {
-  const down = head.getAttribute("aria-sort") === "ascending", keys = rank(table.columns[k]);
+function sortBy(k, down) {
+  const head = heads()[k], keys = rank(table.columns[k]);
   for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const { compare } = new Intl.Collator(undefined, { numeric: true }), sign = down ? -1 : 1;
@@ -151,7 +146,6 @@ function sortBy(k, head) {
     if (p === null || q === null) return (p === null) - (q === null) || a - b;
     return sign * (typeof p === "number" ? p - q : compare(p, q)) || a - b;
   });
-  showRows();
 }
 function showRows(at = 0) {
   view.shown = filtered();
@@ -178,22 +172,49 @@ function turnable() {
 // Rows that a brush chose, one byte a row; null for all.
 function keepRows(only) {
   view.only = only;
-  showRows();
+  turn();
+}
+
+// --- the view of the table in the address: filter, status, order, page ---
+function turn(at = 0) {
+  showRows(at);
+  writeState();
+}
+keepers.push(() => {
+  const sorted = heads().findIndex((head) => head.ariaSort), parts = [];
+  const keep = (name, value) => parts.push(`${name}=${encodeURIComponent(value)}`);
+  if (filter.value) keep("q", filter.value);
+  if (status.value) keep("v", status.value);
+  if (sorted >= 0) keep(heads()[sorted].ariaSort === "descending" ? "down" : "up", table.heads[sorted]);
+  if (view.at) keep("page", view.at / PAGE + 1);
+  return parts;
+});
+function restore() {
+  filter.value = asked.get("q") || "";
+  if ([...status.options].some((o) => o.value === asked.get("v"))) status.value = asked.get("v");
+  for (const way of ["up", "down"]) {
+    const k = table.heads.indexOf(asked.get(way));
+    if (k >= 0) sortBy(k, way === "down");
+  }
+  const at = (Math.floor(Number(asked.get("page")) || 1) - 1) * PAGE;
+  if (asked.size) turn(at); else showRows(at);
 }
 
 // --- controls ---
 function listenTable() {
-  all("thead th", byId("table")).forEach((head, k) =>
-    head.firstElementChild.addEventListener("click", () => sortBy(k, head)));
+  heads().forEach((head, k) => head.firstElementChild.addEventListener("click", () => {
+    sortBy(k, head.ariaSort === "ascending");
+    turn();
+  }));
   if (table.unseen) filter.title = `without ${whole(table.unseen)} settings that would not fit this page`;
-  filter.addEventListener("input", () => showRows());
-  status.addEventListener("change", () => showRows());
-  byId("table-before").addEventListener("click", () => showRows(view.at - PAGE));
-  byId("table-after").addEventListener("click", () => showRows(view.at + PAGE));
+  filter.addEventListener("input", () => turn());
+  status.addEventListener("change", () => turn());
+  byId("table-before").addEventListener("click", () => turn(view.at - PAGE));
+  byId("table-after").addEventListener("click", () => turn(view.at + PAGE));
   const body = byId("table").tBodies[0];
   body.addEventListener("pointerover", (event) =>
     heat(spots.get(Number(event.target.closest("tr")?.dataset.row)) ?? -1));
   body.addEventListener("pointerleave", () => heat(-1));
 }
 listenTable();
-showRows();
+restore();

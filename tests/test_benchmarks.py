@@ -14,7 +14,9 @@ import trainlens
 from benchmarks import __main__ as main
 from benchmarks import document
 from benchmarks.alone import title
-from benchmarks.logs import NAMES, curves, write_events, write_jsonl
+from benchmarks.browser import MISSING
+from benchmarks.logs import NAMES, curves, write_events, write_jsonl, write_wide
+from benchmarks.page.visit import visit
 from benchmarks.process import run
 from benchmarks.table import Row, markdown, text
 from benchmarks.wandb_log import write_wandb
@@ -29,6 +31,8 @@ from benchmarks.wandb_log import write_wandb
         ("<= 3 s", math.nan, 3.0, "s", "met"),
         ("<= 3 s", 9.0, 3.1, "s", "missed"),
         ("<= 1.0 MB", 5.7, 0.7, "MB", "met"),
+        ("<= 10 ms", 60.0, 9.9, "ms", "met"),
+        ("<= 10 ms", 60.0, 10.1, "ms", "missed"),
         (">= 4x", math.nan, 1.0, "s", ""),
         ("<= 3 s", 1.0, math.nan, "s", ""),
         ("", 1.0, 1.0, "s", ""),
@@ -75,6 +79,44 @@ def test_logs_hold_the_curves(tmp_path, metrics):
     for place, name in enumerate(NAMES[:metrics]):
         read = [record[name] for record in records]
         np.testing.assert_allclose(read, values[:, place], rtol=1e-8)
+
+
+def test_wide_logs_have_every_metric_once(tmp_path):
+    (run,) = trainlens.load(write_wide(tmp_path / "a.jsonl", 50, 100, seed=3))
+    assert len(run.series) == 100
+    values = [series.value for series in run.series.values()]
+    assert all(len(value) == 50 and np.isfinite(value).all() for value in values)
+    # Eight kinds of curves; the learning rate is planned and the same in every part.
+    assert len({value.tobytes() for value in values}) == 100 - 12
+
+
+_SLOW = """<!doctype html><div id="charts"><div class="plot" style="height: 200px"></div></div>
+<div id="tip" hidden></div><canvas></canvas><script>
+const tip = document.getElementById("tip"), plot = document.querySelector(".plot");
+const wait = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
+let told = 0;
+setTimeout(() => plot.addEventListener("pointermove", () => {
+  wait(20);
+  tip.hidden = false;
+  tip.textContent = ++told;
+}), 300);
+addEventListener("pointerup", () => setTimeout(() => {
+  wait(50);
+  document.querySelector("canvas").getContext("2d").stroke();
+}, 100));
+</script>"""
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+def test_a_page_is_not_taken_for_faster_than_it_is(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(_SLOW)
+    seen = visit(path, "trainlens", hovers=3)
+    assert seen.interactive >= 0.3 + 0.02
+    assert len(seen.hover) == 3
+    assert min(seen.hover) >= 0.02
+    assert seen.zoom >= 0.1 + 0.05
+    assert seen.requests == 0
 
 
 def test_event_files_are_whole(tmp_path):
@@ -179,6 +221,18 @@ def test_tables_of_some_benchmarks_leave_the_others(tmp_path):
     assert [summary.read_text().count(ratio) for ratio in ("2.00x", "8.00x")] == [0, 1]
     with pytest.raises(ValueError, match="no table of scaling"):
         document.refresh(page, {"scaling": rows(1.0)})
+
+
+def test_a_benchmark_with_a_page_of_its_own_is_written_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(main, "_ROOT", tmp_path)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    pages = (docs / "page.md", docs / "performance.md", tmp_path / "README.md")
+    for page in pages:
+        page.write_text(f"{document.BEGIN}\n{document.END}\n")
+    held = {"page": [Row("size of it", "p", 2.0, 0.5, "<= 1.0 MB", unit="MB")], "startup": []}
+    main.write(held, some=False)
+    assert ["| size of it |" in page.read_text() for page in pages] == [True, False, True]
 
 
 def test_pages_have_their_markers(tmp_path):

@@ -1,5 +1,6 @@
 """A report holds every fact of its runs, in the order of the page."""
 
+import hashlib
 import os
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import report_demo as demo
 
 from trainlens.reporting import GROUP_ABOVE, Table, build
-from trainlens.reporting.charts import build_charts
+from trainlens.reporting.charts import MOST_CHARTS, build_charts
 from trainlens.reporting.curves import curves
 from trainlens.reporting.inputs import inspect
 from trainlens.reporting.phases import phases
@@ -40,6 +41,36 @@ def test_many_findings_are_grouped_without_loss():
     assert sorted(i.number for g in held.groups for i in g.items) == list(range(1, 41))
     assert held.groups[0].rule == "gradient-explosion"
     assert len({g.rule for g in held.groups}) == len(held.groups) == 5
+
+
+def test_of_thousands_of_metrics_the_most_telling_are_drawn():
+    step = [1, 2, 3]
+    columns = [demo.column(f"m{i:04d}", step, [1.0, 2.0, 3.0]) for i in range(MOST_CHARTS + 30)]
+    run = demo.run("wide", [demo.column("loss", step, [3.0, 2.0, 1.0]), *columns])
+    found = demo.finding("outlier", "info", "m0415", "train", 2, 2)
+    held = report([Diagnosis(run, (found,))])
+    assert held.charts[0].metric == "loss"
+    assert len(held.charts) == MOST_CHARTS + 1
+    assert held.undrawn == 30
+    assert held.items[0].chart in {c.key for c in held.charts if c.metric == "m0415"}
+    assert report([demo.healthy()]).undrawn == 0
+
+
+def test_the_first_three_of_many_are_of_different_rules():
+    rules = ["loss-spike"] * 4 + ["validation-jump"] * 2 + ["outlier"]
+    found = [
+        demo.finding(rule, "warning" if rule != "outlier" else "info", "loss", "train", i, i + 1,
+                     confidence=0.99 - i / 100)
+        for i, rule in enumerate(rules)
+    ]  # fmt: skip
+    held = report([Diagnosis(demo.training("a", 5), tuple(found))])
+    # A note never comes before a warning, not even to show another rule.
+    assert [i.finding.first_step for i in held.items] == [0, 4, 1, 2, 3, 5, 6]
+    assert [i.number for i in held.items] == list(range(1, 8))
+    assert [g.rule for g in held.groups] == ["loss-spike", "validation-jump", "outlier"]
+    few = report([Diagnosis(demo.training("a", 5), (*found[:3], found[4]))])
+    assert few.groups == ()
+    assert [i.finding.first_step for i in few.items] == [0, 1, 2, 4]
 
 
 def test_the_same_fault_at_the_same_step_points_at_what_runs_share():
@@ -108,7 +139,7 @@ def test_a_short_run_among_long_ones_keeps_its_shape():
     long = demo.run("long", [demo.column("loss", np.arange(100_000), np.ones(100_000))])
     short = demo.run("short", [demo.column("loss", np.arange(2_000), np.linspace(3, 1, 2_000))])
     held = {i: curves(run, (), 2) for i, run in enumerate((long, short))}
-    lines = build_charts(held, ())[0].lines
+    lines = build_charts(held, ())[0][0].lines
     assert len(lines[1].buckets) > 200
 
 
@@ -192,6 +223,20 @@ def test_phases_of_warmup_drop_and_dropout():
     assert [p.label for p in phases(cosine)] == ["warmup ends"]
 
 
+def test_phases_of_unfreezing_whatever_is_counted():
+    step = np.arange(100)
+    frozen = np.where(step < 20, 5e6, np.where(step < 50, 2e6, 0.0))
+    expected = [(20, "unfreezing"), (50, "unfreezing")]
+    for name, value in (("frozen_parameters", frozen), ("trainable_params", 5e6 - frozen)):
+        d = demo.run("a", [demo.column(name, step, value)])
+        assert [(p.step, p.label) for p in phases(d)] == expected
+    refrozen = demo.run("b", [demo.column("frozen_layers", step, np.where(step < 7, 0.0, 3.0))])
+    assert [(p.step, p.label) for p in phases(refrozen)] == [(7, "freezing")]
+    # A count that flickers tells no phase.
+    odd = demo.run("c", [demo.column("trainable_params", step, 1.0 * (step % 2))])
+    assert phases(odd) == ()
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -228,13 +273,25 @@ def test_fingerprints_change_with_the_file(tmp_path):
     os.utime(file, (1e9, 1e9))
     first = inspect(str(file))
     assert (first.files, first.size, first.modified) == (1, 4, 1e9)
+    assert first.sha256 == hashlib.sha256(b"one\n").hexdigest()
     file.write_text("two\n")
     assert inspect(str(file)).fingerprint != first.fingerprint
     assert inspect(str(tmp_path)).files == 1
+    assert inspect(str(tmp_path)).sha256 == ""
     (tmp_path / "b").write_text("")
     assert inspect(str(tmp_path)).files == 2
     assert inspect(str(tmp_path / "missing")).files == 0
     assert inspect("s3://bucket/a\0b").files == 0
+
+
+def test_all_bytes_of_a_file_are_hashed_up_to_a_limit(tmp_path):
+    file = tmp_path / "a.jsonl"
+    whole = b"x" * (32 << 20)
+    file.write_bytes(whole)
+    assert inspect(str(file)).sha256 == hashlib.sha256(whole).hexdigest()
+    with file.open("ab") as more:
+        more.write(b"y")
+    assert inspect(str(file)).sha256 == ""
 
 
 def test_a_run_without_the_ranked_quantity_stands_with_its_own():

@@ -77,6 +77,7 @@ def test_the_gravest_speaks_and_the_rest_is_counted():
     said = verdict.sentence(judged(np.ones(20), found))
     assert said.startswith("Broken at step 2")
     assert said.endswith("And 2 more findings.")
+    assert verdict.gravest(said) == said.removesuffix(" And 2 more findings.")
 
 
 def test_a_note_alone_leaves_a_run_healthy():
@@ -125,7 +126,7 @@ def test_overall_counts_and_names_the_worst():
     said = overall(demo.dozen(400))
     assert said.startswith("3 of 12 runs fail; 9 look healthy. sweep-00: Do not use")
     healthy = [demo.healthy(), demo.healthy()]
-    assert overall(healthy) == "All 2 runs look healthy so far."
+    assert overall(healthy) == "Both runs look healthy so far."
     assert overall([]) == "Cannot tell: there is no run here."
     assert overall(healthy[:1]) == verdict.sentence(healthy[0])
     empty = Diagnosis(demo.run("e", []), ())

@@ -30,6 +30,7 @@ _HOMES = {
     "diagnose": "api",
     "diagnose_all": "api",
     "discover": "readers",
+    "fragment": "render.notebook",
     "load": "readers",
     "load_one": "readers",
     "report": "api",

@@ -21,7 +21,9 @@ from trainlens.words import nearest
 from trainlens.work import Extra, Judging, detail, only_compared, shorten
 
 if TYPE_CHECKING:
+    from trainlens.attach import Attached, Plan
     from trainlens.comparison.model import Comparison
+    from trainlens.reporting import Report
 
 T = TypeVar("T")
 
@@ -57,7 +59,9 @@ class Page:
     """A report that is wanted: the parameters are those of `trainlens.report`.
 
     Beside them `runs`: how many runs of many get a page of their own at most. `baseline` is the
-    name of the run that the others are compared with, empty for no comparison.
+    name of the run that the others are compared with, empty for no comparison. `attach`: where
+    the report of each run is put as well, see `trainlens.attach.WHERE`. `told` is given what
+    the report says, for those who do not open it.
     """
 
     folder: Path
@@ -67,6 +71,8 @@ class Page:
     plots: bool = True
     runs: int = 50
     baseline: str = ""
+    attach: Sequence[str] = ()
+    told: Callable[[Report], object] | None = None
 
 
 def report(
@@ -106,13 +112,48 @@ def report(
         The folder cannot be written.
     SourceError, MissingExtra
         Not one run could be read.
+    UsageError, MissingExtra
+        A report cannot be attached where it is wanted.
     """
     _check(survey, page.baseline)
+    planned(survey, page.attach)
     few = len(survey) <= _AT_ONCE and survey.size <= LARGE
     if few and place in (None, Place(), Place(workers=1)):
         return _at_once(survey, page, judge, now, afterthoughts)
     with engine_for(survey, place or Place()) as engine:
         return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts)
+
+
+def attached(
+    survey: Survey, page: Page, judge: Judging, told: Sequence[Judged], *, now: float
+) -> Iterator[Attached]:
+    """Put the report of each run where it lives, when that of all is written.
+
+    Parameters
+    ----------
+    survey, page, judge, now
+        As of `report`.
+    told : sequence of Judged
+        What `report` gave back.
+
+    Yields
+    ------
+    Attached
+        What became of each.
+    """
+    from trainlens.attach import Wanted, attached
+
+    wanted = Wanted(page.title, page.command, page.plots, now)
+    yield from attached(survey, planned(survey, page.attach), judge, told, wanted)
+
+
+def planned(survey: Survey, where: Sequence[str]) -> Plan:
+    """What `attached` will do; nothing of it is imported where nothing is wanted."""
+    if not where:
+        return {}
+    from trainlens.attach import planned
+
+    return planned(survey, where)
 
 
 def _at_once(
@@ -137,6 +178,7 @@ def _at_once(
             comparison=held_against(page.baseline, [d.run for d in diagnoses]),
             now=now,
             helper=beside,
+            told=page.told,
         )
     return told, written
 
@@ -210,7 +252,7 @@ def _one_by_one(
     afterthoughts: Afterthoughts,
 ) -> tuple[list[Judged], list[Path]]:
     from trainlens.plots import comparison_pictures, draw_report
-    from trainlens.render.folder import make_folder, write_overlays, write_pages
+    from trainlens.render.folder import draw_pictures, make_folder, overlaid, write_pages
 
     make_folder(page.folder)
     few = len(survey) <= _AT_ONCE
@@ -224,6 +266,10 @@ def _one_by_one(
         places = sorted(extra.place for extra in wanted.values())
         list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
     comparison = _again(survey, page.baseline, judge, digests, engine)
+    beside = _beside(wanted)
+    shared = overlaid([digests[i] for i in choice.drawn]) if page.plots else []
+    both = comparison_pictures(comparison) if page.plots and comparison is not None else []
+    drawn = [path.name for path in beside if path.suffix == ".png"]
     written = write_pages(
         digests,
         page.folder,
@@ -235,12 +281,11 @@ def _one_by_one(
         choice=choice,
         comparison=comparison,
         now=now,
+        pictures=[*drawn, *(picture.name for picture in [*shared, *both])],
+        told=page.told,
     )
-    written += _beside(wanted)
-    if page.plots:
-        written += write_overlays([digests[i] for i in choice.drawn], page.folder, engine)
-    if page.plots and comparison is not None:
-        written += draw_report(comparison_pictures(comparison), page.folder)
+    written += beside + draw_pictures(shared, page.folder, engine)
+    written += draw_report(both, page.folder)
     return [d.told for d in digests], written
 
 

@@ -119,7 +119,8 @@ def overall(given: Iterable[Diagnosis | Judged]) -> str:
             f"{words.step(len(runs) - len(unknown))} of {words.step(len(runs))} runs look healthy "
             f"so far; {words.plural(len(unknown), 'run')} cannot be judged."
         )
-    return f"All {words.step(len(runs))} runs look healthy so far."
+    every = "Both" if len(runs) == 2 else f"All {words.step(len(runs))}"
+    return f"{every} runs look healthy so far."
 
 
 def _attention(runs: Sequence[Judged], unknown: Sequence[Judged]) -> str:
@@ -138,7 +139,7 @@ def _attention(runs: Sequence[Judged], unknown: Sequence[Judged]) -> str:
     if unknown:
         counts.append(f"{_count(unknown)} cannot be judged")
     worst = min(failing or warned, key=lambda d: gravity(d.findings[0]))
-    return f"{'; '.join(counts)}. {words.shortened(worst.name)}: {worst.sentence}"
+    return f"{'; '.join(counts)}. {words.shortened(worst.name)}: {verdict.gravest(worst.sentence)}"
 
 
 def _count(runs: Sequence[Judged]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, joined, unknown
+from trainlens.notebook import Shown
 from trainlens.roles import Role, parse_name, role_of
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """One training run: its series, its configuration, and what the reader noticed.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -48,6 +49,20 @@ def sentence(diagnosis: Diagnosis) -> str:
     )
     known = "".join(f" {s.sentence}." for s in suppressed(diagnosis.results))
     return state + (f" {words.plural(notes, 'note')} below." if notes else "") + known
+
+
+_REST = re.compile(r" And [\d\u202f]+ more findings?\.$")
+
+
+def gravest(said: str) -> str:
+    """A `sentence` without how many findings there are besides.
+
+    Examples
+    --------
+    >>> gravest("Diverged at step 7: loss rose. And 3 more findings.")
+    'Diverged at step 7: loss rose.'
+    """
+    return _REST.sub("", said)
 
 
 @dataclass(frozen=True)
@@ -205,8 +220,12 @@ def headline(finding: Finding) -> str:
     return f"{name} at {words.steps(finding.first_step, None)}" if _placed(finding) else name
 
 
+_ALL_ALONG = frozenset({"class-imbalance", "never-learned", "validation-noise"})
+"""Rules whose findings are about all of a run, though they name its steps."""
+
+
 def _placed(finding: Finding) -> bool:
-    return finding.first_step is not None
+    return finding.first_step is not None and finding.rule not in _ALL_ALONG
 
 
 def _plainly(run: Run, finding: Finding) -> str:

@@ -89,6 +89,13 @@ def tell(judge: Judging, run: Run) -> Judged:
     return judged(judge(run))
 
 
+def glance(judge: Judging, now: float, run: Run) -> Digest:
+    """For ``diagnose`` where people read it."""
+    from trainlens.reporting.digest import glance as short
+
+    return short(judge(run), now=now)
+
+
 def prepare(judge: Judging, run: Run) -> Prepared:
     """For ``prescribe``."""
     from trainlens.prescribe.plan import prepared

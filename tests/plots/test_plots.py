@@ -20,6 +20,10 @@ NAMES = [
     "loss-curves",
     "metric-overlay",
     "moving-average-and-rate",
+    "planned-schedules",
+    "spikes-and-jumps",
+    "stagnation-windows",
+    "system-metrics",
     "train-validation",
 ]
 

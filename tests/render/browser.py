@@ -1,172 +1,71 @@
-"""A headless Chromium for tests, driven over the WebDriver protocol with the standard library."""
+"""The browser of the benchmarks, with what only tests need."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import functools
-import http.server
-import json
-import shutil
-import socket
-import subprocess
-import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-DRIVER = shutil.which("chromedriver")
-MISSING = "no chromium with chromedriver here" if not (CHROMIUM and DRIVER) else ""
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
+from benchmarks.browser import CHROMIUM, DRIVER, MISSING, Browser, sandboxed
+
+__all__ = ["CHROMIUM", "DRIVER", "MISSING", "Browser", "Chromium", "sandboxed"]
+
+_KEYS = {"Tab": "\ue004", "Escape": "\ue00c", "Enter": "\ue007", "Space": "\ue00d",
+         "Shift": "\ue008", "Home": "\ue011", "End": "\ue010"}  # fmt: skip
 
 
-class Browser:
-    """One browser with a fresh profile; close it with `quit`."""
+class Chromium(Browser):
+    """A browser whose window, media, keys and downloads a test sets."""
 
-    def __init__(self, width=1280, height=900, flags=()):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self._profile = tempfile.mkdtemp(prefix="trainlens-browser-")
-        self._process = subprocess.Popen(
-            [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self._root = f"http://127.0.0.1:{port}"
-        options = {
-            "binary": CHROMIUM,
-            "args": [*_FLAGS, *flags, f"--user-data-dir={self._profile}",
-                     f"--window-size={width},{height}"],
-        }  # fmt: skip
-        wanted = {
-            "browserName": "chrome",
-            "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
-        }
-        self._wait()
-        answer = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
-        self._session = f"/session/{answer['sessionId']}"
+    def plain(self, width=1280):
+        """No emulation but a width; below 760 px a phone."""
+        self.command("Emulation.clearDeviceMetricsOverride")
+        self.command("Emulation.setEmulatedMedia", media="", features=[])
+        if width != 1280:
+            self.command("Emulation.setDeviceMetricsOverride", width=width, height=800,
+                         deviceScaleFactor=1, mobile=True)  # fmt: skip
 
-    def _wait(self):
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen(f"{self._root}/status", timeout=5):
-                    return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        raise RuntimeError("chromedriver does not answer")
+    def media(self, media="", **features):
+        """Emulate a medium and its features, underscores for hyphens."""
+        told = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
+        self.command("Emulation.setEmulatedMedia", media=media, features=told)
 
-    def _post(self, path, body):
-        request = urllib.request.Request(
-            self._root + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(json.load(error)["value"]["message"]) from None
-
-    def open(self, path):
-        """Load a file and wait until its script is ready."""
-        self._post(f"{self._session}/url", {"url": path if ":" in str(path) else f"file://{path}"})
-
-    def run(self, script, *arguments):
-        """Value of a script that returns one."""
-        return self._post(
-            f"{self._session}/execute/sync", {"script": script, "args": list(arguments)}
-        )
-
-    def command(self, name, **parameters):
-        """A command of the developer protocol."""
-        return self._post(f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
-
-    def frames(self, count=2):
-        """Wait until some frames were drawn."""
+    def keys(self, *names):
+        """Press keys by name, one after another; ``Shift+Tab`` holds the first."""
+        actions = []
+        for name in names:
+            held = [_KEYS.get(part, part) for part in name.split("+")] if len(name) > 1 else [name]
+            actions += [{"type": "keyDown", "value": key} for key in held]
+            actions += [{"type": "keyUp", "value": key} for key in reversed(held)]
         self._post(
-            f"{self._session}/execute/async",
-            {"script": "const done = arguments[1]; let n = arguments[0];"
-             "const tick = () => n-- > 0 ? requestAnimationFrame(tick) : done(0); tick();",
-             "args": [count]},
-        )  # fmt: skip
+            f"{self._session}/actions",
+            {"actions": [{"type": "key", "id": "keys", "actions": actions}]},
+        )
 
-    def mouse(self, *steps):
-        """Move, press or release the pointer: ``("move", x, y)``, ``("down",)``, ``("up",)``."""
-        kinds = {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}
-        actions = [
-            {"type": kinds[name], "x": round(at[0]), "y": round(at[1]), "duration": 0}
-            if name == "move"
-            else {"type": kinds[name], "button": 0}
-            for name, *at in steps
-        ]
-        source = {"type": "pointer", "id": "mouse", "actions": actions,
-                  "parameters": {"pointerType": "mouse"}}  # fmt: skip
-        self._post(f"{self._session}/actions", {"actions": [source]})
+    def wait(self, script, *arguments):
+        """What a script hands to the function that is its last argument."""
+        return self._post(
+            f"{self._session}/execute/async", {"script": script, "args": list(arguments)}
+        )
 
-    def console(self):
-        """Messages of the console since the last call."""
-        return [e["message"] for e in self._post(f"{self._session}/se/log", {"type": "browser"})]
+    def downloads(self, folder):
+        """Let files that a page saves go into a folder."""
+        self.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
-    def requests(self):
-        """Addresses asked for since the last call."""
-        events = [
-            json.loads(e["message"])["message"]
-            for e in self._post(f"{self._session}/se/log", {"type": "performance"})
-        ]
-        return [
-            e["params"]["request"]["url"]
-            for e in events
-            if e["method"] == "Network.requestWillBeSent"
-        ]
+    def saved(self, folder, name):
+        """Take a file that a page saves out of the folder, as soon as it is all there."""
+        for _ in range(200):
+            path = folder / name
+            if path.exists() and not list(folder.glob("*.crdownload")):
+                data = path.read_bytes()
+                path.unlink()
+                return data
+            time.sleep(0.02)
+        raise AssertionError(f"{name} was not saved; there are {sorted(folder.iterdir())}")
 
-    def screenshot(self, path, whole=True):
-        """Picture of the page."""
-        data = self.command("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
-        path.write_bytes(base64.b64decode(data))
+    def before_every_page(self, script):
+        """Run a script in each page before the page's own."""
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=script)
 
-    def quit(self):
-        """Close it and remove its profile."""
-        try:
-            request = urllib.request.Request(self._root + self._session, method="DELETE")
-            urllib.request.urlopen(request, timeout=20).close()
-        finally:
-            self._process.terminate()
-            self._process.wait(20)
-            shutil.rmtree(self._profile, ignore_errors=True)
-
-
-class _Sandbox(http.server.SimpleHTTPRequestHandler):
-    """Serves files as careful build servers do: no script, no style, no origin."""
-
-    def end_headers(self):
-        self.send_header("Content-Security-Policy", "sandbox; default-src 'none'")
-        super().end_headers()
-
-    def log_message(self, *_):
-        """Stay silent."""
-
-
-@contextlib.contextmanager
-def sandboxed(folder):
-    """The address of a server on this machine that lets no script and no style of a page run."""
-    handler = functools.partial(_Sandbox, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    def pdf(self, **settings):
+        """The page as it is printed: bytes of a PDF."""
+        return base64.b64decode(self.command("Page.printToPDF", **settings)["data"])

@@ -1,9 +1,12 @@
-"""The page in a real browser: silent, offline, correct under the pointer, safe, readable bare."""
+"""The page in real browsers: silent, offline, correct under the pointer, safe, readable bare."""
 
+import re
+
+import firefox
 import numpy as np
 import pytest
 import report_demo as demo
-from browser import MISSING, Browser, sandboxed
+from browser import MISSING, Chromium, sandboxed
 
 from trainlens import words
 from trainlens.render import write_text
@@ -11,12 +14,19 @@ from trainlens.render.html import page
 from trainlens.reporting import build
 from trainlens.rules import Diagnosis
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+BROWSERS = [
+    pytest.param(Chromium, id="chromium", marks=pytest.mark.skipif(bool(MISSING), reason=MISSING)),
+    pytest.param(
+        firefox.Firefox,
+        id="firefox",
+        marks=pytest.mark.skipif(bool(firefox.MISSING), reason=firefox.MISSING),
+    ),
+]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    held = Browser()
+@pytest.fixture(scope="module", params=BROWSERS)
+def browser(request):
+    held = request.param()
     yield held
     held.quit()
 
@@ -44,11 +54,7 @@ def pages(tmp_path_factory):
 @pytest.fixture
 def show(browser, pages):
     def load(name, hash_="", width=1280):
-        browser.command("Emulation.clearDeviceMetricsOverride")
-        browser.command("Emulation.setEmulatedMedia", media="", features=[])
-        if width != 1280:
-            browser.command("Emulation.setDeviceMetricsOverride", width=width, height=800,
-                            deviceScaleFactor=1, mobile=True)  # fmt: skip
+        browser.plain(width)
         browser.open("about:blank")
         browser.console()
         browser.requests()
@@ -102,7 +108,7 @@ def test_silent_offline_and_within_its_width(show, name):
         assert [r for r in b.requests() if not r.startswith("about:")] == [
             b.run("return location.href")
         ]
-        assert b.run("return document.documentElement.scrollWidth") <= width
+        assert b.run("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_hostile_text_runs_nothing(show):
@@ -114,7 +120,7 @@ def test_hostile_text_runs_nothing(show):
     press(b, "End")
     assert tip(b)
     assert b.run("return document.title").startswith("10 runs")
-    assert b.run("return document.querySelectorAll('img, iframe, script').length") == 3
+    assert b.run("return document.querySelectorAll('img, iframe, script').length") == 4
     assert b.console() == []
 
 
@@ -285,9 +291,11 @@ def test_both_themes_are_legible(show):
         assert min(b.run(ratio)) >= 4.5, theme
 
 
-def test_print_shows_pictures_and_every_fold(show):
+def test_print_shows_pictures_and_every_fold(show, browser):
+    if not isinstance(browser, Chromium):
+        pytest.skip("only chromium emulates paper")
     b = show("forty")
-    b.command("Emulation.setEmulatedMedia", media="print", features=[])
+    b.media("print")
     b.run("dispatchEvent(new Event('beforeprint'))")
     state = b.run(
         "return {canvas: document.querySelector('#c0 canvas').checkVisibility(),"
@@ -297,15 +305,29 @@ def test_print_shows_pictures_and_every_fold(show):
     )
     assert state == {"canvas": False, "picture": True, "controls": False, "last": True}
     b.run("dispatchEvent(new Event('afterprint'))")
-    b.command("Emulation.setEmulatedMedia", media="", features=[])
+    b.media()
     assert not b.run("return document.getElementById('f40').checkVisibility()")
+
+
+def test_a_page_whose_script_fails_shows_its_static_charts(browser, pages, tmp_path):
+    text = (pages / "overfitting.html").read_text(encoding="utf-8")
+    main = text.index("<script>", text.index('id="data"'))
+    # No policy, as what is broken has another hash; the rest of the page is as it was written.
+    broken = text[:main] + "<script>nothing.of.this()</script></body></html>"
+    broken = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", broken)
+    path = tmp_path / "broken.html"
+    path.write_text(broken, encoding="utf-8")
+    browser.open(path)
+    drawn = "return getComputedStyle(document.querySelector('.plot .fixed')).display"
+    assert browser.run(drawn) == "block"
+    assert any("nothing is not defined" in message for message in browser.console())
 
 
 def test_readable_without_script_and_style(browser, pages):
     with sandboxed(pages) as address:
         browser.open(f"{address}/overfitting.html")
         state = browser.run(
-            "const p = document.querySelector('#c0 svg path.r0[fill=none]');"
+            "const p = document.querySelector('#c0 svg path.r0[stroke]');"
             "const s = getComputedStyle(p);"
             "return {ready: document.documentElement.dataset.ready || '', stroke: s.stroke,"
             " fill: s.fill, seen: document.querySelector('#c0 svg').checkVisibility(),"

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 import report_demo as demo
-from browser import MISSING, Browser, sandboxed
+from browser import MISSING, Chromium, sandboxed
 from test_many import columns, report
 
 from trainlens import words
@@ -45,22 +45,19 @@ def pages(tmp_path_factory, built):
 
 @pytest.fixture(scope="module")
 def browser():
-    held = Browser()
+    held = Chromium()
     yield held
     held.quit()
 
 
 @pytest.fixture
 def show(browser, pages):
-    def load(name, width=1280):
-        browser.command("Emulation.clearDeviceMetricsOverride")
-        if width != 1280:
-            browser.command("Emulation.setDeviceMetricsOverride", width=width, height=800,
-                            deviceScaleFactor=1, mobile=True)  # fmt: skip
+    def load(name, width=1280, hash_=""):
+        browser.plain(width)
         browser.open("about:blank")
         browser.console()
         browser.requests()
-        browser.open(f"{pages / name}.html")
+        browser.open(f"{pages / name}.html{hash_}")
         browser.frames()
         return browser
 
@@ -211,6 +208,51 @@ def test_pages_turn_and_end(show, held):
     assert b.run("return document.activeElement.id") == "table-before"
     click(b, "#table-before")
     assert told(b) == "300 runs, 101–200"
+
+
+def test_filter_order_and_page_survive_in_the_address(show, held):
+    b = show("many")
+    search(b, "optimizer=adam", "healthy")
+    sort(b, "lr")
+    sort(b, "lr")
+    b.frames(8)
+    address = b.run("return location.hash")
+    assert "q=optimizer%3Dadam&v=healthy&down=lr" in address
+    wanted = names(b)
+    assert 50 < len(wanted) < 100
+    b = show("many", hash_=f"{address}&off=1")
+    assert (names(b), told(b)) == (wanted, f"{len(wanted)} of 300 runs")
+    shown = b.run("return ['filter', 'status'].map(n => "
+                  "document.getElementById(`table-${n}`).value)")  # fmt: skip
+    assert shown == ["optimizer=adam", "healthy"]
+    assert b.run("return [...document.querySelectorAll('#table th')].find(h => h.ariaSort)"
+                 ".textContent") == "lr"  # fmt: skip
+    assert {"q=optimizer%3Dadam", "v=healthy", "down=lr", "off=1"} <= set(
+        b.run("return location.hash").split("&")
+    )
+    search(b)
+    click(b, "#table-after")
+    click(b, "#table-after")
+    b.frames(8)
+    state = b.run("return location.hash")
+    assert "page=3" in state
+    assert "q=" not in state
+    wanted = names(b)
+    b = show("many", hash_=state)
+    assert names(b) == wanted
+    assert told(b) == "300 runs, 201–300"
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    ["#view&q=%E0%A4%A&v=nonsense&up=nothing&page=-7", "#view&page=1e9", "#view&page=NaN&down=",
+     "#view&q=<img src=x onerror=alert(1)>", "#view&v=__proto__&up=constructor"],
+)  # fmt: skip
+def test_a_wrong_address_shows_the_table_all_the_same(show, hash_):
+    b = show("many", hash_=hash_)
+    assert b.run("return document.documentElement.dataset.ready") == "yes"
+    assert "of 300 runs" in told(b) or told(b).startswith("300 runs, ")
+    assert b.console() == []
 
 
 def test_a_run_leads_to_its_page_or_to_the_command(show):

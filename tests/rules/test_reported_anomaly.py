@@ -105,7 +105,7 @@ def test_memory_that_ran_out_and_a_training_that_went_on():
 
 def test_reports_are_moments_and_not_drawn_as_curves():
     curves = curves_of(with_reports(loss_spike=[3, 40]), (), 1)
-    assert [c.metric for c in build_charts({0: curves}, [])] == ["loss"]
+    assert [c.metric for c in build_charts({0: curves}, [])[0]] == ["loss"]
 
 
 def test_a_list_of_runs_says_why_one_has_no_points():

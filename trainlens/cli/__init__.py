@@ -13,6 +13,7 @@ import sys
 
 import click
 
+from trainlens.cli._plain import adapted
 from trainlens.errors import TrainlensError
 
 __all__ = ["cli", "main"]
@@ -48,6 +49,7 @@ def cli(context: click.Context, color: str) -> None:
 
 def main() -> None:
     """Entry point: one line and exit code 2 for an error, 130 for Ctrl-C."""
+    sys.stdout, sys.stderr = adapted(sys.stdout), adapted(sys.stderr)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except TrainlensError as error:

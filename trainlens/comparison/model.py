@@ -16,6 +16,7 @@ from trainlens.comparison.figures import (
     Summary,
     Variances,
 )
+from trainlens.notebook import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,7 +189,7 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """A baseline and one or more candidates.
 
     Parameters

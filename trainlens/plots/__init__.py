@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trainlens import words
 from trainlens.errors import UsageError
 from trainlens.plots._files import figure_bytes, save
-from trainlens.plots.base import BOTTOM, TOP, Plot, available, new_figure, place
+from trainlens.plots.base import Plot, available
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding
 from trainlens.run import Run
@@ -182,16 +182,9 @@ def _overlay(
     smooth: float | None = None,
     log_y: bool | None = None,
 ) -> Figure:
-    from trainlens.plots.metric_overlay import legend_rows, metric_overlay
+    from trainlens.plots.metric_overlay import metric_overlay
 
-    having = [r for r in runs if any(m == metric and split in (None, s) for m, s in r.series)]
-    lines = sum(m == metric and split in (None, s) for r in having for m, s in r.series)
-    width, extra = 9.0, 0.22 * legend_rows(lines)
-    height = 3.2 + TOP + BOTTOM + extra
-    figure = new_figure(width, height)
-    ax = place(figure, (0.0, extra, width, height - extra))
-    metric_overlay(runs, ax, metric=metric, split=split, smooth=smooth, log_y=log_y)
-    return figure
+    return figure_of(metric_overlay(runs, metric=metric, split=split, smooth=smooth, log_y=log_y))
 
 
 def comparison_sheet(comparison: Comparison, key: Key | None = None) -> Figure:

@@ -14,6 +14,7 @@ from trainlens import words
 from trainlens.comparison.axis import Placed
 from trainlens.comparison.course import courses
 from trainlens.comparison.model import Arm, Comparison, Key, Row
+from trainlens.plots._lines import LARGEST
 from trainlens.plots._text import legend
 from trainlens.plots.base import COLOURS, DASHES, DPI, FONT, RULE, SOFT, available, head
 from trainlens.run import Floats
@@ -32,8 +33,6 @@ _PLACES = 800
 _FEW = 60
 _HALF_LIFE = 0.02
 """Of the average, as a share of the range of the axis."""
-LARGEST = 1e150
-"""Beyond it curves are cut off: ticks and margins of matplotlib overflow near 1e308."""
 VERDICT_COLOURS = {"better": "#1a7f37", "worse": "#b3261e"}
 UNITS = {"step": "step", "epoch": "epoch", "time": "time since the start", "samples": "samples"}
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from trainlens import words
 from trainlens.plots._text import put
-from trainlens.plots.base import FONT, SOFT
+from trainlens.plots.base import SMALL, SOFT
 from trainlens.run import Floats, Ints, Series
 from trainlens.stats.ema import ema, time_weighted_ema
+from trainlens.stats.noise import MAD_TO_SIGMA
 from trainlens.stats.resample import Buckets, bucket, points, uniform_edges
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 _BUCKETS = 400
 # Shorter series are told by their points, not by their average.
 _FEW = 60
+_TICK = 62
+"""Pixels that a tick of the axis of steps needs."""
+_PIECES = 40
+"""Stretches of a curve, each with a scatter of its own."""
 _HALF_LIFE = 0.01
 """Of the default average, as a share of the range of steps."""
-# Beyond it curves are cut off: ticks and margins of matplotlib overflow near 1e308.
-_LARGEST = 1e150
+LARGEST = 1e150
+"""Beyond it curves are cut off: ticks and margins of matplotlib overflow near 1e308."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,40 @@ def smoothed(series: Series) -> Floats | None:
     return np.exp(time_weighted_ema(np.log(series.value), step - step[0], half_life))
 
 
+def scatter(curve: Curve) -> tuple[Floats, Floats] | None:
+    """The average less and plus the usual distance of single points from it.
+
+    That distance is 1.4826 times the median absolute deviation within each fortieth of the
+    points: of normal noise its standard deviation, so that two of three points lie within.
+
+    Parameters
+    ----------
+    curve : Curve
+
+    Returns
+    -------
+    low, high : ndarray of shape (b,)
+        At each bucket, NaN at gaps. None for a curve without an average, or with one over points.
+    """
+    average = smoothed(curve.series) if curve.smooth is not None else None
+    if average is None or curve.smooth is None:
+        return None
+    value, log = curve.series.value, wants_log(curve.series)
+    good = np.flatnonzero(np.isfinite(value) & np.isfinite(average))
+    if len(good) < _FEW:
+        return None
+    held, level = (np.clip(v[good], -LARGEST, LARGEST) for v in (value, average))
+    away = np.log(held / level) if log else held - level
+    parts = np.array_split(np.arange(len(good)), min(_PIECES, len(good) // 20))
+    at = [float(curve.series.step[good[part[len(part) // 2]]]) for part in parts]
+    # Around their own median: an average that looks back lags behind a curve that falls.
+    size = [MAD_TO_SIGMA * float(np.median(np.abs(away[p] - np.median(away[p])))) for p in parts]
+    sigma = np.interp(curve.x, at, size)
+    if log:
+        return curve.smooth / np.exp(sigma), curve.smooth * np.exp(sigma)
+    return curve.smooth - sigma, curve.smooth + sigma
+
+
 def wants_log(series: Series) -> bool:
     """Whether a loss or a norm is positive throughout and spans more than a factor of 50."""
     value = series.finite.value
@@ -100,7 +139,7 @@ def make_curve(series: Series, smooth: float | None = None) -> Curve:
         without it.
     """
     kept = series.effective
-    value = np.clip(kept.value, -_LARGEST, _LARGEST)
+    value = np.clip(kept.value, -LARGEST, LARGEST)
     value = np.where(np.isfinite(kept.value), value, np.nan)
     if smooth is None:
         average = smoothed(kept)
@@ -110,7 +149,7 @@ def make_curve(series: Series, smooth: float | None = None) -> Curve:
     if average is not None:
         # A bucket is summarised by the average at its last point.
         ends = np.searchsorted(kept.step, reduced.last)
-        average = np.clip(average[ends], -_LARGEST, _LARGEST)
+        average = np.clip(average[ends], -LARGEST, LARGEST)
         average = np.where(np.isnan(reduced.mean), np.nan, average)
     return Curve(kept, reduced, average)
 
@@ -186,6 +225,22 @@ def finish_axes(ax: Axes, curves: Sequence[Curve], log_y: bool | None = None) ->
     step_axis(ax, (c.buckets for c in curves))
 
 
+def widen(ax: Axes, value: Floats) -> None:
+    """Make room on a linear axis for more values.
+
+    Parameters
+    ----------
+    ax : Axes
+    value : ndarray of shape (n,)
+        What is not finite needs none.
+    """
+    good = np.clip(value[np.isfinite(value)], -LARGEST, LARGEST)
+    if len(good):
+        low, high = ax.get_ylim()
+        own_low, own_high = _range(good)
+        ax.set_ylim(min(low, own_low), max(high, own_high))
+
+
 def _all_positive(curves: Sequence[Curve]) -> bool:
     return all(len(c.series.finite) == 0 or c.series.finite.value.min() > 0 for c in curves)
 
@@ -195,9 +250,13 @@ def _linear_ticks(ax: Axes, value: Floats, from_zero: bool) -> None:
 
     low, high = _range(np.append(value, 0.0) if from_zero else value)
     ax.set_ylim(low, high)
+    if not len(value):
+        ax.set_yticks([])
+        put(ax, 0.5, 0.5, "no finite value", ha="center", va="center", fontsize=SMALL, color=SOFT)
+        return
     if len(value) and value.max() > high:
         above = f"up to {words.number(float(value.max()))} "
-        put(ax, 1.0, 0.97, above, ha="right", va="top", fontsize=FONT - 1.5, color=SOFT)
+        put(ax, 1.0, 0.97, above, ha="right", va="top", fontsize=SMALL, color=SOFT)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=2))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: words.number(v)))
 
@@ -237,7 +296,8 @@ def step_axis(ax: Axes, parts: Iterable[Buckets]) -> None:
     low, high = (float(min(b.first[0] for b in held)), float(max(b.last[-1] for b in held)))
     pad = 0.015 * (high - low) or 1.0
     ax.set_xlim(low - pad, high + pad)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ticks = int(min(max(ax.get_window_extent().width // _TICK, 2), 6))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True))
     ax.xaxis.set_major_formatter(
         FuncFormatter(lambda v, _: words.step(round(v)) if low >= 0 <= v or v >= low else "")
     )

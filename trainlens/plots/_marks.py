@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainlens.plots._text import put
-from trainlens.plots.base import FONT, SEVERITIES, SOFT
+from trainlens.plots.base import FONT, SEVERITIES, SMALL, SOFT
 from trainlens.reporting.phases import phases
 from trainlens.rules.base import Finding
 from trainlens.run import Run, Series
@@ -31,6 +31,7 @@ def shade(
     findings: Sequence[Finding],
     shown: Iterable[Series],
     labelled: Sequence[float] = (),
+    only: Callable[[Finding], bool] = lambda finding: True,
 ) -> None:
     """Shade the step ranges of the faults of the series shown, each with its number on top.
 
@@ -43,12 +44,14 @@ def shade(
     shown : iterable of Series
     labelled : sequence of float
         Steps from where labels run to the right along the top edge, see `phase_ticks`.
+    only : callable
+        Which of the faults are shaded; their numbers stay those of all.
     """
     keys = {(s.metric, s.split) for s in shown}
     mine = [
         (n, f)
         for n, f in numbered(findings)
-        if f.first_step is not None and ((f.metric, f.split) in keys or not f.metric)
+        if f.first_step is not None and ((f.metric, f.split) in keys or not f.metric) and only(f)
     ]
     low, high = ax.get_xlim()
     taken: list[float] = []
@@ -97,7 +100,7 @@ def phase_ticks(ax: Axes, run: Run) -> list[float]:
         labelled.append(start)
         put(
             ax, phase.step, 0.955 - 0.09 * row, f"{phase.label} " if right else f" {phase.label}",
-            fontsize=FONT - 1.5, color=SOFT, va="top", ha="right" if right else "left",
+            fontsize=SMALL, color=SOFT, va="top", ha="right" if right else "left",
             transform=ax.get_xaxis_transform(),
         )  # fmt: skip
     return labelled

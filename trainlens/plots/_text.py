@@ -61,6 +61,27 @@ def beside(ax: Axes, left: Text, text: str, *, limit: int = 20, **style: Any) ->
     )  # fmt: skip
 
 
+def cut_to(text: Text, whole: str, width: float, least: int = 6, middle: bool = True) -> None:
+    """Cut a text that was written to so many pixels, but not below `least` letters.
+
+    Parameters
+    ----------
+    text : Text
+    whole : str
+        What it says in full.
+    width : float
+    least : int
+    middle : bool
+        Whether it is cut in the middle, as names are, or at its end, as sentences are.
+    """
+    letters = len(text.get_text())
+    while letters > least and (own := text.get_window_extent().width) > width:
+        # Letters differ in width: a first guess, then one by one.
+        letters = max(least, min(letters - 1, int(letters * width / own)))
+        cut = clip(whole, letters) if middle else f"{clip(whole[: letters - 1], letters)}…"
+        text.set_text(drawable(cut))
+
+
 def legend(
     ax: Axes, handles: Iterable[Any], names: Iterable[str], limit: int, **style: Any
 ) -> None:

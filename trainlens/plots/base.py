@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from trainlens.plots._text import beside, put
+from trainlens.plots._text import beside, clip, cut_to, drawable, put
 from trainlens.rules.base import Finding
 from trainlens.run import Run
 
@@ -40,9 +40,15 @@ INK, SOFT, RULE = "#1f2328", "#59636e", "#e3e6e9"
 SEVERITIES = {"error": "#b3261e", "warning": "#8a5a00", "info": "#1f5fa8"}
 FONT = 9.5
 """Points; 13 pixels of a picture drawn at `DPI`."""
+SMALL = 8.2
+"""The smallest text: 9 pixels where a sheet of 10 inches is shown 800 pixels wide."""
 DPI = 100
 # Inches that the axes leave around themselves for ticks and titles.
 LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.22, 0.42, 0.36
+_GAP = 8.0
+"""Pixels between two texts on a line."""
+_TITLE = 0.6
+"""Share of a line that a long title gets at least."""
 
 
 class Draw(Protocol):
@@ -69,12 +75,15 @@ class Plot:
     draw : Draw
     applies : callable
         Whether a run has what the plot needs.
+    several : bool
+        Whether it draws several runs over each other.
     """
 
     name: str
     title: str
     draw: Draw
     applies: Callable[[Run], bool]
+    several: bool = False
 
     @property
     def about(self) -> str:
@@ -86,7 +95,11 @@ _registry: dict[str, Plot] = {}
 
 
 def plot(
-    name: str, *, title: str, applies: Callable[[Run], bool] = lambda run: bool(run.points)
+    name: str,
+    *,
+    title: str,
+    applies: Callable[[Run], bool] = lambda run: bool(run.points),
+    several: bool = False,
 ) -> Callable[[AnyDraw], AnyDraw]:
     """Register a plot under a name."""
 
@@ -94,7 +107,7 @@ def plot(
         held = _registry.get(name)
         if held is not None and inspect.getmodule(held.draw) is not inspect.getmodule(draw):
             raise ValueError(f"two plots are called {name!r}")
-        _registry[name] = Plot(name, title, draw, applies)
+        _registry[name] = Plot(name, title, draw, applies, several)
         return draw
 
     return register
@@ -139,11 +152,22 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def axes_or_new(ax: Axes | None, width: float = 8.0, height: float = 3.6) -> Axes:
-    """`ax`, or axes that fill a new figure, in the house style: no frame, hairlines."""
+def axes_or_new(
+    ax: Axes | None, width: float = 8.0, height: float = 3.6, below: float = 0.0
+) -> Axes:
+    """`ax`, or axes that fill a new figure, in the house style: no frame, hairlines.
+
+    Parameters
+    ----------
+    ax : Axes, optional
+    width, height : float
+        Inches of a new figure.
+    below : float
+        Inches that a new figure has below, for a legend or words.
+    """
     if ax is None:
-        figure = new_figure(width, height)
-        ax = place(figure, (0.0, 0.0, width, height))
+        figure = new_figure(width, height + below)
+        ax = place(figure, (0.0, below, width, height))
     for side, spine in ax.spines.items():
         spine.set_visible(side == "left")
         spine.set_color(RULE)
@@ -193,6 +217,8 @@ def head(
 ) -> None:
     """Title at the left above the axes, latest and best value at the right.
 
+    What does not fit is left out: parts of the right behind a middle dot, then letters of the left.
+
     Parameters
     ----------
     ax : Axes
@@ -202,15 +228,30 @@ def head(
     keys : sequence of (name, colour)
         Names of the curves, behind the title.
     """
-    # As many letters as fit: a letter is about half as wide as it is high.
-    letters = int(ax.get_window_extent().width / (FONT * DPI / 72 * 0.5))
-    room = max(12, letters - len(right) - 2)
-    room = max(12, room - sum(len(name) + 2 for name, _ in keys))
-    text = put(ax, 0.0, 1.04, left, limit=room, fontsize=FONT + 0.5, fontweight="bold", color=INK)
+    wide = ax.get_window_extent().width
+    text = put(ax, 0.0, 1.04, left, limit=120, fontsize=FONT + 0.5, fontweight="bold", color=INK)
+    last, names = text, []
     for name, own in keys:
-        text = beside(ax, text, name, fontsize=FONT, color=own)
+        names.append(last := beside(ax, last, name, fontsize=FONT, color=own))
+    taken = sum(one.get_window_extent().width + _GAP for one in names)
+    # What the title must have: all of it, where that is less than half of the line.
+    title = min(text.get_window_extent().width, _TITLE * wide)
     if right:
-        put(ax, 1.0, 1.04, right, limit=200, ha="right", fontsize=FONT, color=colour)
+        taken += _at_the_right(ax, right, wide - taken - title - _GAP, colour)
+    cut_to(text, left, wide - taken - _GAP)
+
+
+def _at_the_right(ax: Axes, right: str, most: float, colour: str) -> float:
+    """Write at the right as many parts as fit, or nothing; returns the width taken."""
+    parts = right.split(" · ")
+    text = put(ax, 1.0, 1.04, right, limit=200, ha="right", fontsize=FONT, color=colour)
+    while (width := text.get_window_extent().width) > most:
+        parts.pop()
+        if not parts:
+            text.remove()
+            return 0.0
+        text.set_text(drawable(clip(" · ".join(parts), 200)))
+    return float(width) + _GAP
 
 
 def nothing(ax: Axes, left: str, why: str) -> Axes:
@@ -218,5 +259,6 @@ def nothing(ax: Axes, left: str, why: str) -> Axes:
     head(ax, left)
     ax.set_xticks([])
     ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
     put(ax, 0.5, 0.5, why, limit=80, ha="center", va="center", fontsize=FONT, color=SOFT)
     return ax

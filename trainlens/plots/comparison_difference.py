@@ -10,7 +10,6 @@ from trainlens.comparison.between import between
 from trainlens.comparison.course import Apart, Running, apart
 from trainlens.comparison.model import Comparison, Key, Row
 from trainlens.plots._comparing import (
-    LARGEST,
     VERDICT_COLOURS,
     arm_style,
     chosen,
@@ -23,6 +22,7 @@ from trainlens.plots._comparing import (
     title_of,
     told_difference,
 )
+from trainlens.plots._lines import LARGEST
 from trainlens.plots._text import put
 from trainlens.plots.base import FONT, SOFT, axes_or_new, nothing
 from trainlens.run import Floats

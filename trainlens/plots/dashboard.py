@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlens import words
 from trainlens.plots._marks import numbered
-from trainlens.plots._text import put
+from trainlens.plots._text import cut_to, put
 from trainlens.plots.base import (
     FONT,
     INK,
@@ -23,7 +23,9 @@ from trainlens.plots.base import (
     single,
 )
 from trainlens.plots.findings_annotated import tell
-from trainlens.rules.base import Finding
+from trainlens.plots.spikes_and_jumps import RULES as EVENTS
+from trainlens.plots.stagnation_windows import RULES as STAGNATION
+from trainlens.rules.base import Finding, Severity
 from trainlens.run import Run
 
 if TYPE_CHECKING:
@@ -34,19 +36,38 @@ PANELS = (
     "loss-curves",
     "train-validation",
     "learning-rate",
+    "planned-schedules",
     "gradient-norm",
     "moving-average-and-rate",
+    "stagnation-windows",
+    "spikes-and-jumps",
+    "system-metrics",
 )
+_WIDE = ("system-metrics",)
+MOST = 12
+"""Panels of a sheet."""
+_TELLING = {"stagnation-windows": STAGNATION, "spikes-and-jumps": EVENTS}
+"""These would only repeat the loss where none of their rules has found a fault that is more than an
+information."""
 WIDTH, PANEL, HEAD, LINE = 10.0, 2.3, 0.5, 0.2
 """Inches: of the sheet, the height of a panel, of the head, and of a line of text."""
 _TOLD = 5
 
 
-def panels(run: Run) -> list[Plot]:
-    """Plots of the sheet of a run; at least one."""
+def panels(run: Run, findings: Sequence[Finding] = ()) -> list[Plot]:
+    """Plots of the sheet of a run; at least one, at most `MOST`.
+
+    Parameters
+    ----------
+    run : Run
+    findings : sequence of Finding
+        Some plots are only worth their place where they show a fault.
+    """
     plots = available()
-    held = [plots[name] for name in PANELS if plots[name].applies(run)]
-    return held or [plots["metric-overlay"]]
+    faults = {f.rule for f in findings if f.failed and f.severity is not Severity.INFO}
+    wanted = [name for name in PANELS if name not in _TELLING or faults & {*_TELLING[name]}]
+    held = [plots[name] for name in wanted if plots[name].applies(run)]
+    return held[:MOST] or [plots["metric-overlay"]]
 
 
 @plot("dashboard", title="Overview of a run")
@@ -68,8 +89,9 @@ def dashboard(
         The empty axes that the plots lie in.
     """
     run = single(run_or_runs)
-    chosen, told = panels(run), numbered(findings)[:_TOLD]
-    rows = -(-len(chosen) // 2)
+    chosen, told = panels(run, findings), numbered(findings)[:_TOLD]
+    laid = _laid_out(chosen)
+    rows = len(laid)
     feet = 0.12 + LINE * len(told) if told else 0.0
     if ax is None:
         sheet = new_figure(WIDTH, HEAD + PANEL * rows + feet)
@@ -82,26 +104,33 @@ def dashboard(
     box = ax.get_position()
     left, bottom, width, height = box.x0 * wide, box.y0 * high, box.width * wide, box.height * high
     tall = (height - HEAD - feet) / rows
-    for index, chosen_plot in enumerate(chosen):
-        row, column = divmod(index, 2)
-        # The last of an odd number takes the whole width.
-        alone = column == 0 and index == len(chosen) - 1
-        size = (width if alone else width / 2, tall)
-        corner = (left + column * width / 2, bottom + feet + (rows - 1 - row) * tall)
-        chosen_plot.draw(run, place(figure, (*corner, *size)), findings)
+    for row, beside in enumerate(laid):
+        size = (width / len(beside), tall)
+        for column, chosen_plot in enumerate(beside):
+            corner = (left + column * size[0], bottom + feet + (rows - 1 - row) * tall)
+            chosen_plot.draw(run, place(figure, (*corner, *size)), findings)
     _head(ax, run, width, height)
     if told:
         _feet(ax, told, width, height, feet)
     return ax
 
 
+def _laid_out(chosen: Sequence[Plot]) -> list[list[Plot]]:
+    """Rows of two; what has panels of its own, and the last of an odd number, alone in its row."""
+    narrow = [p for p in chosen if p.name not in _WIDE]
+    pairs = [narrow[i : i + 2] for i in range(0, len(narrow), 2)]
+    return pairs + [[p] for p in chosen if p.name in _WIDE]
+
+
 def _head(ax: Axes, run: Run, width: float, height: float) -> None:
     y = 1 - 0.3 / height
-    put(ax, (LEFT - 0.4) / width, y, run.name, limit=64, fontsize=FONT + 4, fontweight="bold",
-        color=INK)  # fmt: skip
+    name = put(ax, (LEFT - 0.4) / width, y, run.name, limit=64, fontsize=FONT + 4,
+               fontweight="bold", color=INK)  # fmt: skip
     first, last = run.steps or (None, None)
     about = " · ".join(t for t in (words.steps(first, last), run.format) if t)
-    put(ax, 1 - RIGHT / width, y, about, ha="right", fontsize=FONT, color=SOFT, limit=60)
+    right = put(ax, 1 - RIGHT / width, y, about, ha="right", fontsize=FONT, color=SOFT, limit=60)
+    room = right.get_window_extent().x0 - name.get_window_extent().x0 - 12
+    cut_to(name, run.name, room)
 
 
 def _feet(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainlens import words
 from trainlens.plots._lines import draw_curve, finish_axes, make_curve, named, summary
 from trainlens.plots._marks import attempt_lines, numbered, phase_ticks, shade
-from trainlens.plots._text import put
+from trainlens.plots._text import cut_to, put
 from trainlens.plots.base import (
     COLOURS,
     FONT,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Faults that are told in words; the report tells all of them.
 _TOLD = 5
+_LONGEST = 300
+"""Letters of a fact; what fits a line is less."""
 
 
 def _subject(run: Run, findings: Sequence[Finding]) -> Series | None:
@@ -96,17 +98,16 @@ def tell(ax: Axes, told: Sequence[tuple[int, Finding]], below: float = 0.42) -> 
     """
     size = ax.get_window_extent()
     dpi = float(ax.get_figure(root=True).dpi)  # type: ignore[union-attr]  # drawn axes have one
-    letters = int(size.width / (FONT * dpi / 72 * 0.5))
+    before = 0.84 * dpi
     for row, (number, finding) in enumerate(told):
         y = -(below + 0.2 * row) * dpi / size.height
         colour = SEVERITIES[finding.severity.value]
         put(ax, 0.0, y, f"{number} {finding.severity.value}", fontsize=FONT, color=colour)
         where = words.steps(finding.first_step, finding.last_step)
-        fact = " · ".join(t for t in (finding.rule, where, finding.message) if t)
+        fact = " · ".join(t for t in (finding.rule, where, finding.message) if t)[:_LONGEST]
+        text = put(ax, before / size.width, y, fact, limit=_LONGEST, fontsize=FONT, color=SOFT)
         # The beginning of a message tells most, so it is cut at the end.
-        room = max(20, letters - 14)
-        cut = fact if len(fact) <= room else fact[: room - 1] + "…"
-        put(ax, 0.84 * dpi / size.width, y, cut, limit=room, fontsize=FONT, color=SOFT)
+        cut_to(text, fact, size.width - before, middle=False)
 
 
 def _make_room(ax: Axes, extra: float) -> None:

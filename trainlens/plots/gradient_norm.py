@@ -9,11 +9,10 @@ import numpy as np
 
 from trainlens import words
 from trainlens.detect.layers import gradient_norm as whole_norm
+from trainlens.plots._legends import name_lines, room
 from trainlens.plots._lines import draw_curve, finish_axes, make_curve
 from trainlens.plots._marks import attempt_lines, shade
-from trainlens.plots._text import legend
 from trainlens.plots.base import (
-    FONT,
     RunOrRuns,
     as_runs,
     axes_or_new,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     "gradient-norm",
     title="Gradient norm",
     applies=lambda run: run.main("gradient-norm") is not None,
+    several=True,
 )
 def gradient_norm(
     run_or_runs: RunOrRuns, ax: Axes | None = None, findings: Sequence[Finding] = ()
@@ -53,8 +53,9 @@ def gradient_norm(
     -------
     Axes
     """
-    ax, runs = axes_or_new(ax), as_runs(run_or_runs)
+    runs, below = as_runs(run_or_runs), ax is None
     held = [(i, r, s) for i, r in enumerate(runs) if (s := whole_norm(r)) is not None]
+    ax = axes_or_new(ax, below=room(len(held)))
     if not held:
         return nothing(ax, "Gradient norm", "no gradient norm in this log")
     curves = [make_curve(s) for _, _, s in held]
@@ -67,9 +68,7 @@ def gradient_norm(
         attempt_lines(ax, series)
     else:
         head(ax, "Gradient norm")
-        legend(
-            ax, lines, [run.name for _, run, _ in held], 28, loc="upper right", fontsize=FONT - 1
-        )
+        name_lines(ax, lines, [run.name for _, run, _ in held], below)
     return ax
 
 

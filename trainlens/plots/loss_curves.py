@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trainlens.plots._lines import draw_curve, finish_axes, make_curve, named, summary
+from trainlens.plots._legends import name_lines, room
+from trainlens.plots._lines import (
+    Curve,
+    draw_curve,
+    finish_axes,
+    make_curve,
+    named,
+    scatter,
+    summary,
+)
 from trainlens.plots._marks import attempt_lines, phase_ticks, shade
-from trainlens.plots._text import legend
 from trainlens.plots.base import (
-    FONT,
     RunOrRuns,
     as_runs,
     axes_or_new,
@@ -23,6 +30,7 @@ from trainlens.run import Run, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 def training_loss(run: Run) -> Series | None:
@@ -30,11 +38,19 @@ def training_loss(run: Run) -> Series | None:
     return run.main("loss", "train") or run.main("loss")
 
 
-@plot("loss-curves", title="Training loss", applies=lambda run: training_loss(run) is not None)
+@plot(
+    "loss-curves",
+    title="Training loss",
+    applies=lambda run: training_loss(run) is not None,
+    several=True,
+)
 def loss_curves(
     run_or_runs: RunOrRuns, ax: Axes | None = None, findings: Sequence[Finding] = ()
 ) -> Axes:
     """Training loss: the average in front of the raw values, one colour a run.
+
+    Of up to three runs, a band around the average holds two of three points (1.4826 times the
+    median absolute deviation).
 
     Parameters
     ----------
@@ -49,8 +65,9 @@ def loss_curves(
     -------
     Axes
     """
-    ax, runs = axes_or_new(ax), as_runs(run_or_runs)
+    runs, below = as_runs(run_or_runs), ax is None
     held = [(i, run, s) for i, run in enumerate(runs) if (s := training_loss(run)) is not None]
+    ax = axes_or_new(ax, below=room(len(held)))
     if not held:
         return nothing(ax, "Training loss", "no loss in this log")
     curves = [make_curve(s) for _, _, s in held]
@@ -58,6 +75,9 @@ def loss_curves(
     lines = [
         draw_curve(ax, c, line_style(i), faint) for c, (i, _, _) in zip(curves, held, strict=True)
     ]
+    if len(held) < 4:
+        for curve, line in zip(curves, lines, strict=True):
+            _band(ax, curve, line)
     finish_axes(ax, curves)
     if len(runs) == 1:
         run, series = held[0][1:]
@@ -67,7 +87,11 @@ def loss_curves(
     else:
         names = {named(s) for _, _, s in held}
         head(ax, names.pop() if len(names) == 1 else "Training loss")
-        legend(
-            ax, lines, [run.name for _, run, _ in held], 28, loc="upper right", fontsize=FONT - 1
-        )
+        name_lines(ax, lines, [run.name for _, run, _ in held], below)
     return ax
+
+
+def _band(ax: Axes, curve: Curve, line: Line2D) -> None:
+    found = scatter(curve)
+    if found is not None:
+        ax.fill_between(curve.x, *found, color=line.get_color(), alpha=0.16, linewidth=0)

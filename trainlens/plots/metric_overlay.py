@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from trainlens.plots._legends import name_lines, room
 from trainlens.plots._lines import draw_curve, finish_axes, make_curve, named, summary
-from trainlens.plots._text import legend
 from trainlens.plots.base import (
     DASHES,
-    FONT,
     RunOrRuns,
     as_runs,
     axes_or_new,
@@ -53,7 +52,7 @@ def shared_keys(runs: Sequence[Run], least: int = 2) -> list[Key]:
     return sorted((k for k, n in count.items() if n >= least), key=lambda k: (-count[k], rank[k]))
 
 
-@plot("metric-overlay", title="A metric of several runs")
+@plot("metric-overlay", title="A metric of several runs", several=True)
 def metric_overlay(
     run_or_runs: RunOrRuns,
     ax: Axes | None = None,
@@ -88,11 +87,12 @@ def metric_overlay(
     -------
     Axes
     """
-    ax, runs = axes_or_new(ax, 9.0, 4.2), as_runs(run_or_runs)
+    runs = as_runs(run_or_runs)
     if metric is None:
         keys = shared_keys(runs, least=1)
         metric, split = keys[0] if keys else ("metric", split)
     held = _held(runs, metric, split)
+    ax = axes_or_new(ax, 9.0, 4.0, room(len(held)))
     if not held:
         return nothing(ax, metric, "no run has it")
     curves = [make_curve(s, smooth) for _, s in held]
@@ -110,10 +110,7 @@ def metric_overlay(
     unit = f" ({first.unit})" if first.unit else ""
     head(ax, named(first) if len(splits) == 1 else f"{metric}{unit}")
     names = [_label(runs, i, s, splits) for i, s in held]
-    legend(
-        ax, lines[:16], names[:16], 34, loc="upper left", bbox_to_anchor=(0, -0.09),
-        ncols=2 if len(held) < 9 else 3, fontsize=FONT - 1, handlelength=2.4, borderaxespad=0,
-    )  # fmt: skip
+    name_lines(ax, lines, names, below=True)
     return ax
 
 
@@ -140,8 +137,3 @@ def _label(runs: Sequence[Run], run: int, series: Series, splits: Sequence[str])
     if len(runs) == 1:
         return series.split
     return runs[run].name if len(splits) == 1 else f"{runs[run].name}, {series.split}"
-
-
-def legend_rows(lines: int) -> int:
-    """Rows that the legend of so many lines takes."""
-    return 0 if lines < 2 else -(-min(lines, 16) // (2 if lines < 9 else 3))

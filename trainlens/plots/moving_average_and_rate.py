@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainlens import words
-from trainlens.plots._lines import smoothed, step_axis
+from trainlens.plots._lines import (
+    draw_curve,
+    finish_axes,
+    make_curve,
+    smoothed,
+    step_axis,
+    summary,
+)
 from trainlens.plots.base import (
+    BOTTOM,
     COLOURS,
+    DPI,
     SOFT,
+    TOP,
     RunOrRuns,
     axes_or_new,
     head,
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
 
 _PIECES = 40
 """Stretches of the run, each with its own rate of change."""
+_TALL = 2.2
+"""Inches of axes that two can share."""
 
 
 def _loss(run: Run) -> Series | None:
@@ -77,9 +89,10 @@ def change(series: Series, pieces: int = _PIECES) -> tuple[Floats, Floats]:
 def moving_average_and_rate(
     run_or_runs: RunOrRuns, ax: Axes | None = None, findings: Sequence[Finding] = ()
 ) -> Axes:
-    """Change of the moving average of the loss in each fortieth of the run, in percent.
+    """The moving average of the loss, and its change in each fortieth of the run, in percent.
 
-    Bars below zero are progress. The figure at the right is the change over the last quarter.
+    Bars below zero are progress. The figure at the right is the change over the last quarter. In
+    a place of less than 2.2 inches the bars stand alone.
 
     Parameters
     ----------
@@ -93,10 +106,11 @@ def moving_average_and_rate(
     -------
     Axes
     """
-    ax, run = axes_or_new(ax), single(run_or_runs)
+    ax, run = axes_or_new(ax, height=4.6), single(run_or_runs)
     series = _loss(run)
     if series is None:
         return nothing(ax, "Change of the loss", f"fewer than {2 * _PIECES} values of a loss")
+    _average(ax, series)
     edge, share = change(series)
     percent = 100 * share
     limit = _limit(percent)
@@ -111,6 +125,22 @@ def moving_average_and_rate(
         told = f"bars cut · {told}"
     head(ax, f"Change of {series.metric}", told)
     return ax
+
+
+def _average(ax: Axes, series: Series) -> None:
+    """Draw the moving average in the upper half, where there is room for two."""
+    figure, box = ax.figure.get_figure(root=True), ax.get_position()
+    inches = ax.get_window_extent().height / DPI
+    if inches < _TALL:
+        return
+    between = (TOP + BOTTOM) / inches * box.height
+    upper = 0.58 * (box.height - between)
+    ax.set_position((box.x0, box.y0, box.width, box.height - between - upper))
+    above = axes_or_new(figure.add_axes((box.x0, box.y1 - upper, box.width, upper)))
+    curve = make_curve(series)
+    draw_curve(above, curve, {"color": COLOURS[0]})
+    finish_axes(above, [curve])
+    head(above, f"Moving average of {series.metric}", summary(series), COLOURS[0])
 
 
 def _last_quarter(series: Series) -> str:

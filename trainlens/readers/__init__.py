@@ -6,7 +6,7 @@ import os
 
 from trainlens.errors import SeveralRuns
 from trainlens.readers._account import account
-from trainlens.readers._find import Discovery, PathLike, all_readers, claim, discover
+from trainlens.readers._find import REPORT, Discovery, PathLike, all_readers, claim, discover
 from trainlens.readers._naming import name_runs
 from trainlens.readers._read import open_source, read
 from trainlens.readers._survey import Survey
@@ -14,6 +14,7 @@ from trainlens.remote.url import public
 from trainlens.run import Run, Runs
 
 __all__ = [
+    "REPORT",
     "Discovery",
     "Survey",
     "account",

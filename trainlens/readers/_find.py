@@ -24,10 +24,12 @@ from trainlens.remote.url import is_url, local_path
 
 PathLike = str | os.PathLike[str]
 
+REPORT = "trainlens-report"
+"""Folder for the report of a run beside it, see `trainlens.attach`."""
 PASSED_OVER = frozenset(
     {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints"}
-)
-"""Folders that hold code, environments or caches, never runs."""
+) | {REPORT}
+"""Folders that hold code, environments, caches or reports, never runs."""
 
 
 class Discovery(Sequence[Source]):
@@ -87,7 +89,12 @@ def discover(*paths: PathLike) -> Discovery:
     found: dict[tuple[str, str], Source] = {}
     places = Places()
     notices: list[Notice] = []
+    reports: list[Path] = []
     for path in expand(paths, notices):
+        if path.name == REPORT and path.is_dir():
+            # A pattern for runs meets the reports beside them, too.
+            reports.append(path)
+            continue
         before = len(found)
         said = len(notices)
         for source in joined(list(look(path, notices))):
@@ -96,6 +103,8 @@ def discover(*paths: PathLike) -> Discovery:
         if len(found) == before and not places.touch(path):
             raise as_shown(path, _nothing_in(path, notices[said:]))
         notices[said:] = [as_shown(path, notice) for notice in notices[said:]]
+    if reports and not found:
+        raise _nothing_in(reports[0], ())
     return Discovery(list(found.values()), notices)
 
 
@@ -153,10 +162,18 @@ def expand(paths: Sequence[PathLike], notices: list[Notice] | None = None) -> It
         if is_url(text):
             yield from _behind(text, [] if notices is None else notices)
             continue
-        matches = sorted(glob.glob(os.path.expanduser(text), recursive=True))
+        matches = _matches(text)
         if not matches:
             raise NotFound(text, "no such file or folder", "check the path")
         yield from map(Path, matches)
+
+
+def _matches(pattern: str) -> list[str]:
+    """Paths that a pattern fits, without what lies in reports that it does not name."""
+    found = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))
+    if REPORT in Path(pattern).parts:
+        return found
+    return [path for path in found if REPORT not in Path(path).parts]
 
 
 def _behind(url: str, notices: list[Notice]) -> Iterator[Path]:

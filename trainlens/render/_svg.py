@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from trainlens import words
+from trainlens.render._axes import Floats, Frame, axes
 from trainlens.render._visible import visible
 from trainlens.reporting import Chart, Item, Line, Report, View
+from trainlens.reporting.phases import Phase
 from trainlens.stats.resample import Buckets
 
 COLOURS = (
@@ -27,52 +27,12 @@ GREY = "#9a9a9a"
 DASHES = ("", "14 6", "4 5", "14 5 4 5")
 SEVERITIES = {"error": "#b3261e", "warning": "#8a5a00", "info": "#1f5fa8"}
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Maps steps and values to whole units of a drawing (two a pixel).
-
-    Parameters
-    ----------
-    first, last : float
-        Steps at the left and right edge.
-    low, high : float
-        Values at the bottom and top edge.
-    log : bool
-    box : (left, top, right, bottom)
-    """
-
-    first: float
-    last: float
-    low: float
-    high: float
-    log: bool
-    box: tuple[int, int, int, int]
-
-    def x(self, step: Floats | NDArray[np.int64]) -> NDArray[np.int64]:
-        """Horizontal places, shape of `step`."""
-        left, _, right, _ = self.box
-        share = (step - self.first) / max(self.last - self.first, 1e-9)
-        return np.rint(left + np.clip(share, 0, 1) * (right - left)).astype(np.int64)
-
-    def y(self, value: Floats) -> NDArray[np.int64]:
-        """Vertical places, cut at the edges; finite values only."""
-        _, top, _, bottom = self.box
-        v, low, high = value, self.low, self.high
-        if self.log:
-            v = np.log(np.maximum(value, self.low))
-            low, high = math.log(low), math.log(high)
-        share = np.clip(v / (high - low) - low / (high - low), 0, 1)
-        return np.rint(bottom - share * (bottom - top)).astype(np.int64)
-
 
 def domain(parts: Iterable[Buckets], log: bool) -> tuple[float, float, bool]:
     """Range of an axis, and whether extremes were cut off.
 
     A range that a few extremes blow up to more than four times the range of 98 % of the buckets
-    is cut to the latter.
+    is cut to the latter, on the side of these extremes.
     """
     held = list(parts)
     ends = [*(b.low for b in held), *(b.high for b in held)]
@@ -83,28 +43,18 @@ def domain(parts: Iterable[Buckets], log: bool) -> tuple[float, float, bool]:
     scaled = np.log(value) if log else value
     low, high = float(scaled.min()), float(scaled.max())
     inner_low, inner_high = (float(q) for q in np.quantile(scaled, (0.01, 0.99), method="nearest"))
-    cut = high / 4 - low / 4 > inner_high - inner_low > 0
-    if cut:
-        low, high = inner_low, inner_high
+    most = inner_high - inner_low
+    cut = high / 4 - low / 4 > most > 0
+    if cut and low < inner_low - most:
+        low = inner_low
+    if cut and high > inner_high + most:
+        high = inner_high
     pad = (high / 2 - low / 2) * 0.1 or abs(high) * 0.05 or 0.5
     low, high = low - pad, high + pad
     if log:
         return math.exp(max(low, -700)), math.exp(min(high, 700)), cut
     limit = 1.7e308 / 4
     return max(low, -limit), min(high, limit), cut
-
-
-def ticks(low: float, high: float, log: bool, most: int = 5) -> list[float]:
-    """Round values inside a range, at most about `most`."""
-    if log and high / low > 8:
-        first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-        stride = max(1, math.ceil((last - first + 1) / most))
-        return [10.0**k for k in range(first, last + 1, stride)]
-    raw = (high - low) / most
-    size = 10.0 ** math.floor(math.log10(raw))
-    unit = next(size * m for m in (1, 2, 5, 10) if size * m >= raw)
-    first, last = math.ceil(low / unit), math.floor(high / unit)
-    return [k * unit for k in range(first, min(last, first + 2 * most) + 1)]
 
 
 def chart(held: Chart, report: Report, most: int, bands: bool, marked: Sequence[Item]) -> Markup:
@@ -123,20 +73,50 @@ def chart(held: Chart, report: Report, most: int, bands: bool, marked: Sequence[
     """
     low, high, _ = domain((line.buckets for line in held.lines), held.log)
     first, last = held.steps
-    frame = Frame(first, max(last, first + 1), low, high, held.log, (100, 30, 1104, 356))
-    parts = [axes(frame)]
+    told = _phases(held, report)
+    top = 54 if told else 30
+    frame = Frame(first, max(last, first + 1), low, high, held.log, (100, top, 1104, 356))
+    parts = [axes(frame), *_ticks_of(frame, told)]
     if not held.own_axis:
         parts.append(_context(frame, report, [i for i in marked if i.chart == held.key]))
     if report.many:
         return drawing(
             "".join([*parts, *_bundles(frame, held, report, most)]), 1120, 400, _title(held)
         )
+    lines = []
     order = sorted(held.lines, key=lambda line: report.runs[line.run].colour is not None)
     for line in order:
         run = report.runs[line.run]
         name, colour, dash = _look(run.colour, run.dash, line, held)
-        parts.append(line_path(frame, thinned(line.buckets, most), colour, name, dash, bands))
-    return drawing("".join(parts), 1120, 400, _title(held))
+        lines.append(line_path(frame, thinned(line.buckets, most), colour, name, dash, bands))
+    return drawing("".join([*parts, stroked(lines)]), 1120, 400, _title(held))
+
+
+def _phases(held: Chart, report: Report) -> Sequence[Phase]:
+    """What is named above a chart: the phases of a lone run, where they tell most."""
+    apt = held.role == "learning-rate" or held.key == "c0"
+    return report.runs[0].phases if len(report.runs) == 1 and apt and not held.own_axis else ()
+
+
+def _ticks_of(frame: Frame, told: Sequence[Phase]) -> list[str]:
+    out, free = [], frame.box[0]
+    _, top, right, _ = frame.box
+    for phase in told:
+        if not frame.first <= phase.step <= frame.last:
+            continue
+        x = int(frame.x(np.array([phase.step]))[0])
+        out.append(f'<path d="M{x} {top - 16}V{top}" stroke="currentColor" stroke-opacity=".6"/>')
+        # A letter is about half as wide as it is high.
+        wide = 10 * len(phase.label)
+        start = x - 8 - wide if x + 8 + wide > right else x + 8
+        if start < free:
+            continue
+        free = max(x, start + wide) + 16
+        out.append(
+            f'<text x="{start}" y="{top - 4}" font-size="20" fill="currentColor" '
+            f'fill-opacity=".7">{escape(phase.label)}</text>'
+        )
+    return out
 
 
 def _title(held: Chart) -> str:
@@ -187,7 +167,7 @@ def view(held: View, severity: str) -> Markup:
         line_path(frame, buckets, GREY if i else "#222222", "rg" if i else "ink", "", not i)
         for i, buckets in reversed(list(enumerate(kept)))
     ]
-    return drawing(axes(frame, 3) + shade + "".join(lines), 760, 210, "around the finding")
+    return drawing(axes(frame, 3) + shade + stroked(lines), 760, 210, "around the finding")
 
 
 def spark(value: Floats, colour: int | None) -> Markup:
@@ -233,6 +213,11 @@ def thinned(held: Buckets, most: int) -> Buckets:
 STROKE = 'stroke-width="2.4" stroke-linejoin="round"'
 
 
+def stroked(lines: Iterable[str]) -> str:
+    """Paths of `line_path` with the attributes that all of them share."""
+    return f'<g fill="none" {STROKE}>{"".join(lines)}</g>'
+
+
 def drawing(body: str, width: int, height: int, title: str) -> Markup:
     """A whole static picture with a title for screen readers."""
     return Markup(
@@ -247,54 +232,15 @@ def _has_train(held: Chart) -> bool:
 
 
 def _points(x: NDArray[np.int64], y: NDArray[np.int64]) -> str:
-    return "M" + " ".join(f"{a} {b}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-
-
-def axes(frame: Frame, most: int = 5) -> str:
-    """Lines and labels of both axes; `most` ticks on each."""
-    left, top, right, bottom = frame.box
-    out = [f'<path d="M{left} {top}V{bottom}" stroke="currentColor" stroke-opacity=".4"/>']
-    levels = ticks(frame.low, frame.high, frame.log, most)
-    # Below 0.001 the zeros would not fit beside the axis.
-    tiny = max(map(abs, levels), default=1.0) < 1e-3
-    digits = 3 if frame.log else _digits(levels)
-    for value in levels:
-        text = _exponent(value) if tiny else words.number(value, digits)
-        y = int(frame.y(np.array([value]))[0])
-        out.append(
-            f'<path d="M{left} {y}H{right}" stroke="currentColor" stroke-opacity=".12"/>'
-            f'<text x="{left - 10}" y="{y + 8}" text-anchor="end" fill="currentColor" '
-            f'fill-opacity=".7">{text}</text>'
-        )
-    for value in ticks(frame.first, frame.last, False, most):
-        if value != int(value):
-            continue
-        x = int(frame.x(np.array([value]))[0])
-        anchor = "end" if x > right - 40 else "middle"
-        out.append(
-            f'<text x="{x}" y="{bottom + 32}" text-anchor="{anchor}" fill="currentColor" '
-            f'fill-opacity=".7">{words.step(int(value))}</text>'
-        )
-    return "".join(out)
-
-
-def _digits(levels: Sequence[float]) -> int:
-    """Significant digits with which neighbouring ticks read differently."""
-    largest = max(map(abs, levels), default=0.0)
-    if len(levels) < 2 or not largest:
-        return 3
-    apart = math.log10(largest) - math.log10(levels[1] - levels[0])
-    return min(8, max(3, math.ceil(apart + 1)))
-
-
-def _exponent(value: float) -> str:
-    mantissa, exponent = f"{value:.2e}".split("e")
-    told = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}" if value else "0"
-    return told.replace("-", words.MINUS)
+    """A path through places: the first one, then the way to each next."""
+    steps = np.stack([np.diff(x), np.diff(y)], axis=1).ravel().tolist()
+    # A minus separates as well as a space does.
+    told = "".join(str(step) if step < 0 else f" {step}" for step in steps)
+    return f"M{x[0]} {y[0]}" + (f"l{told.lstrip()}" if told else "")
 
 
 def line_path(frame: Frame, held: Buckets, colour: str, name: str, dash: str, bands: bool) -> str:
-    """A line with its gaps, its band between extremes, and marks of what is not finite."""
+    """A line with its gaps, its band between extremes, and marks; for `stroked`."""
     x = frame.x(held.first / 2 + held.last / 2)
     good = np.isfinite(held.mean)
     dashes = _dashed(dash)
@@ -312,8 +258,8 @@ def line_path(frame: Frame, held: Buckets, colour: str, name: str, dash: str, ba
                 f'<circle class="{name} dot" cx="{places[0]}" cy="{y[0]}" r="5" fill="{colour}"/>'
             )
         else:
-            out.append(f'<path class="{name}" d="{_points(places, y)}" fill="none" '
-                       f'stroke="{colour}"{dashes} {STROKE}/>')  # fmt: skip
+            path = _points(places, y)
+            out.append(f'<path class="{name}" d="{path}" stroke="{colour}"{dashes}/>')
     bad = np.flatnonzero(held.bad)
     if len(bad):
         bottom = frame.box[3]
@@ -375,7 +321,7 @@ def _marks(frame: Frame, items: Sequence[Item]) -> list[str]:
 
 
 def _context(frame: Frame, report: Report, marked: Sequence[Item]) -> str:
-    """Shaded findings of this chart, attempts and phases of a lone run."""
+    """Shaded findings of this chart, and attempts of a lone run."""
     _, top, _, bottom = frame.box
     out = _marks(frame, marked)
     if len(report.runs) == 1:

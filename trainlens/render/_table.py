@@ -11,8 +11,10 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from trainlens import words
+from trainlens.render import _said
 from trainlens.render._visible import visible
-from trainlens.reporting import Report, RunSummary
+from trainlens.reporting import Report, RunSummary, Standing
 from trainlens.words import shortened
 
 ROWS = 100
@@ -32,6 +34,17 @@ def order(report: Report) -> list[int]:
     grave = dict.fromkeys(i.run for i in report.items if i.run in flagged)
     rest = [r for r in report.runs if r.index not in grave]
     return [*grave, *(r.index for r in sorted(rest, key=lambda r: _rank(r, report)))]
+
+
+def foremost(report: Report, most: int) -> tuple[str, list[RunSummary]]:
+    """What the first rows of the table of many runs are, and those runs.
+
+    The best ones in which nothing grave was found, or the first ones where there are none.
+    """
+    known = order(report)
+    good = [i for i in known if not report.judged[i].flagged]
+    which = "best ones without a fault" if good else "gravest ones"
+    return which, [report.runs[i] for i in (good or known)[:most]]
 
 
 def _rank(run: RunSummary, report: Report) -> tuple[bool, bool, float]:
@@ -72,6 +85,33 @@ def columns(report: Report) -> list[tuple[str, bool]]:
     if report.many:
         held += [(shortened(name, 24), False) for name, _ in axes(report)]
     return [*held, ("Duration", True), ("Last record", True)]
+
+
+def heads(report: Report) -> list[tuple[str, bool]]:
+    """`columns` without those of settings."""
+    held, settings = columns(report), len(axes(report)) if report.many else 0
+    return [*held[: len(held) - 2 - settings], *held[-2:]]
+
+
+def cells(report: Report, run: RunSummary, course: str) -> list[str]:
+    """What stands of a run under `heads`; `course` where its curve is shown."""
+    s = run.standing
+    row = [
+        shortened(run.name, 44),
+        run.verdict,
+        words.step(sum(run.counts.values())) if run.counts else "–",
+        words.step(run.steps[1]) if run.steps else "–",
+    ]
+    if any(r.standing for r in report.runs):
+        row += [_measure(s) if s else "–"] if mixed(report) else []
+        row += (
+            [words.number(s.best), words.step(s.best_step), words.number(s.final)]
+            if s
+            else ["–"] * 3
+        )
+        row.append(course)
+    lasted = "–" if run.seconds is None else words.duration(run.seconds)
+    return [*row, lasted, _said.last_record(run, report.created)]
 
 
 def table(report: Report) -> dict[str, Any]:
@@ -120,10 +160,7 @@ def _standings(runs: Sequence[RunSummary], mixed: bool) -> list[dict[str, Any]]:
     if not any(r.standing for r in runs):
         return []
     held = [r.standing for r in runs]
-    measure = [
-        f"{s.split}/{shortened(s.metric, 24)}{f' ({s.unit})' if s.unit else ''}" if s else ""
-        for s in held
-    ]
+    measure = [_measure(s) if s else "" for s in held]
     return [
         *([{"t": "word", **_coded(measure)}] if mixed else []),
         {"t": "value", "v": [_short(s.best) if s else None for s in held]},
@@ -131,6 +168,10 @@ def _standings(runs: Sequence[RunSummary], mixed: bool) -> list[dict[str, Any]]:
         {"t": "value", "v": [_short(s.final) if s else None for s in held]},
         {"t": "course", "v": [course(r.spark) for r in runs]},
     ]
+
+
+def _measure(s: Standing) -> str:
+    return f"{s.split}/{shortened(s.metric, 24)}{f' ({s.unit})' if s.unit else ''}"
 
 
 def _short(value: float) -> float | None:

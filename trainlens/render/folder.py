@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ def write_report(
     comparison: Comparison | None = None,
     now: float,
     helper: Helper | None = None,
+    told: Callable[[Report], object] | None = None,
 ) -> list[Path]:
     """Write every part of a report of runs whose points are at hand.
 
@@ -58,6 +59,8 @@ def write_report(
         Unix time that the report carries.
     helper : Helper, optional
         Draws half of the PNGs.
+    told : callable, optional
+        Given what the report says.
 
     Returns
     -------
@@ -87,6 +90,8 @@ def write_report(
         command=command,
         comparison=comparison,
         now=now,
+        pictures=[picture.name for picture in wanted],
+        told=told,
     )
     draw_report(wanted[theirs:], folder)
     if helper:
@@ -106,10 +111,13 @@ def write_pages(
     choice: Choice | None = None,
     comparison: Comparison | None = None,
     now: float,
+    pictures: Sequence[str] = (),
+    told: Callable[[Report], object] | None = None,
 ) -> list[Path]:
     """Write the pages and the JSON of a report into a folder that exists.
 
-    Parameters are those of `write_report` and of `trainlens.reporting.build`.
+    Parameters are those of `write_report` and of `trainlens.reporting.build`; `pictures` are the
+    names of the PNGs that are drawn beside them.
     """
     from trainlens.render import json
 
@@ -125,7 +133,9 @@ def write_pages(
         now=now,
     )
     for name, path in zip(formats, written, strict=True):
-        write_text(path, _page(name, built))
+        write_text(path, _page(name, built, pictures))
+    if told is not None:
+        told(built)
     written.append(folder / "report.json")
     write_text(written[-1], *json.pieces(built.judged, lambda: notices), "\n")
     return written + ([write_comparison(comparison, folder)] if comparison is not None else [])
@@ -153,12 +163,16 @@ def _build(
     return build(runs, title=title, command=command, version=trainlens.__version__, **told)
 
 
-def write_overlays(digests: Sequence[Digest], folder: Path, engine: Engine) -> list[Path]:
-    """Draw what several runs share, from the curves that are left of them."""
+def overlaid(digests: Sequence[Digest]) -> list[Picture]:
+    """Pictures of what several runs share, from the curves that are left of them."""
     from trainlens.plots import overlays
     from trainlens.reporting.curves import sketch
 
-    wanted = overlays([sketch(d.told.name, d.curves) for d in digests])
+    return overlays([sketch(d.told.name, d.curves) for d in digests])
+
+
+def draw_pictures(wanted: Sequence[Picture], folder: Path, engine: Engine) -> list[Path]:
+    """Draw pictures, one a job."""
     jobs = [([picture], folder) for picture in wanted]
     for _ in engine.run(_draw, jobs):
         pass
@@ -171,13 +185,15 @@ def _draw(job: tuple[list[Picture], Path]) -> None:
     draw_report(*job)
 
 
-def _page(name: str, built: Report) -> str:
+def _page(name: str, built: Report, pictures: Sequence[str] = ()) -> str:
     # Only the page that is asked for is imported.
     if name == "html":
         from trainlens.render.html import page
-    else:
-        from trainlens.render.markdown import page
-    return page(built)
+
+        return page(built)
+    from trainlens.render import markdown
+
+    return markdown.page(built, pictures=pictures)
 
 
 def make_folder(folder: Path) -> None:

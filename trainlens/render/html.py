@@ -11,11 +11,11 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from trainlens import words
+from trainlens.render import _said
 from trainlens.render._visible import visible
 from trainlens.reporting import KEY_CHARTS, Chart, Item, Report, RunSummary
 from trainlens.words import shortened
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-SCRIPTS = ("model.js", "draw.js", "interact.js", "page.js")
+SCRIPTS = ("inflate.js", "model.js", "draw.js", "interact.js", "pen.js", "export.js", "page.js")
 """Of every page; what else a page needs is put behind them."""
-_SEVERITY_WORD = {"error": "error", "warning": "warning", "info": "note"}
 _SVG_POINTS = 7_000
-_FULL_RESULTS = 600
+_FULL_RESULTS = 120
 _SHOWN_RUNS = 8
 _SHOWN_SETTINGS = 60
-_OLD = 60 * 86400.0
 _EMBEDDED = 100_000
 _INPUTS = 20
 _RUN_BYTES, _FINDING_BYTES = 150, 300
@@ -52,7 +50,7 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     from trainlens.render import _overview, _svg, _sweep, _table
-    from trainlens.render._payload import dumps, payload
+    from trainlens.render._payload import dumps, lean, payload
 
     style, script = _files(report)
     data, compared = _compared(report, payload(report))
@@ -64,10 +62,11 @@ def page(report: Report) -> str:
         .get_template("page.html")
         .render(
             report=report,
-            policy=policy(style, script),
+            policy=policy(style, first := first_script(), script),
+            first=Markup(first),
             style=Markup(style),
             script=Markup(script),
-            data_json=Markup(dumps(data)),
+            data_json=Markup(dumps(lean(data))),
             findings_json=Markup(embedded) if (embedded := _embedded(report)) else None,
             draw_chart=lambda c: _svg.chart(c, report, most, len(c.lines) <= 6, marked),
             draw_view=_svg.view,
@@ -96,20 +95,41 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["coded"] = coded
     made.globals.update(
         number=words.number,
         step=words.step,
         duration=words.duration,
         plural=words.plural,
         shortened=shortened,
-        evidence=_evidence,
-        date=date,
-        counted=_counted,
-        of_runs=_of_runs,
+        evidence=_said.evidence,
+        date=_said.date,
+        counted=_said.counted,
+        of_runs=_said.of_runs,
         places=_places,
-        severity_word=_SEVERITY_WORD,
+        severity_word=_said.SEVERITY,
     )
     return made
+
+
+def coded(text: str) -> Markup:
+    """Words of ours with what stands between backticks as code.
+
+    Examples
+    --------
+    >>> coded("use `trainlens ls <run>`")
+    Markup('use <code>trainlens ls &lt;run&gt;</code>')
+    """
+    from markupsafe import Markup, escape
+
+    parts = visible(text).split("`")
+    if not len(parts) % 2:
+        # A lone backtick is no pair; it came from a name in a log.
+        return escape(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def _compared(report: Report, data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -151,15 +171,20 @@ def _shown(value: object) -> object:
     return value if hasattr(value, "__html__") or not isinstance(value, str) else visible(value)
 
 
-def policy(style: str, script: str) -> str:
-    """What a page may do: its own style sheet and its own script."""
+def first_script() -> str:
+    """What runs before anything is drawn: static charts are left out where scripts run."""
+    return _text("first.js")
+
+
+def policy(style: str, *scripts: str) -> str:
+    """What a page may do: its own style sheet and its own scripts."""
 
     def allow(text: str) -> str:
-        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
     return (
-        f"default-src 'none'; style-src 'sha256-{allow(style)}'; "
-        f"script-src 'sha256-{allow(script)}'; img-src data: blob:; "
+        f"default-src 'none'; style-src {allow(style)}; "
+        f"script-src {' '.join(map(allow, scripts))}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -191,10 +216,10 @@ def _words(report: Report) -> dict[str, Any]:
     ranked = report.ranking
     lone = report.runs[0] if len(report.runs) == 1 else None
     return {
-        "created": date(report.created),
-        "best_name": f"Best {shortened(ranked[0], 30)}" if ranked else "Best",
-        "last_record": lambda run: _last_record(run, report.created),
-        "age": _last_record(lone, report.created)
+        "created": _said.date(report.created),
+        "best_name": _said.best_name(report),
+        "last_record": lambda run: _said.last_record(run, report.created),
+        "age": _said.last_record(lone, report.created)
         if lone is not None and lone.age is not None
         else "",
         "ranked": ranked is not None,
@@ -220,7 +245,7 @@ def _words(report: Report) -> dict[str, Any]:
         "chart_groups": _chart_groups(report.charts),
         "resolution": _resolution(report),
         "now_text": lambda c: _now(c, report.runs),
-        "lost_words": _lost(report.lost),
+        "lost_words": _said.lost(report.lost),
         "has_charts": bool(report.charts),
     }
 
@@ -310,51 +335,11 @@ def _number_and_step(value: float | None, step: int | None) -> str:
     return f'<b>{words.number(value)}</b> <span class="more">at {words.step(step)}</span>'
 
 
-def _lost(lost: int | None) -> str:
-    if lost is None:
-        return "Records were lost, and not all of them can be counted."
-    return f"{words.plural(lost, 'record')} {'was' if lost == 1 else 'were'} lost."
-
-
-def _evidence(name: str, value: float) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if name.endswith("step") and float(value).is_integer():
-        return words.step(int(value))
-    return words.number(float(value))
-
-
-def _counted(count: int, severity: str) -> str:
-    return words.plural(count, _SEVERITY_WORD[severity])
-
-
-def _of_runs(names: Sequence[str]) -> str:
-    told = ", ".join(shortened(n, 30) for n in names[:3])
-    return told + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 def _places(items: Sequence[Item]) -> str:
-    found = sorted(i.finding.first_step for i in items if i.finding.first_step is not None)
+    runs = len({i.run for i in items})
+    if runs > 1:
+        return f"in {words.plural(runs, 'run')}"
+    found = sorted({i.finding.first_step for i in items if i.finding.first_step is not None})
     steps = [words.step(s) for s in found]
     told = ", ".join(steps[:6]) + (", …" if len(steps) > 6 else "")
     return f"at {told}" if told else "whole run"
-
-
-def _last_record(run: RunSummary, now: float) -> str:
-    if run.age is None:
-        return "unknown"
-    if run.age > _OLD:
-        # What happened long ago is told by its date.
-        return f"on {date(now - run.age)[:10]}"
-    unit = next(size for size in (3600, 60, 1, 0) if run.age >= size)
-    told = words.duration(run.age // unit * unit if unit else run.age)
-    return f"{told} ago" + (", may be running" if run.running else "")
-
-
-def date(seconds: float) -> str:
-    """A moment in words, in UTC."""
-    try:
-        moment = datetime.fromtimestamp(seconds, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return "at an unknown time"
-    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -12,13 +12,14 @@ import numpy as np
 from trainlens import words
 from trainlens.judged import Judged, overall
 from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
-from trainlens.reporting.digest import Digest, digest, together
+from trainlens.reporting.digest import Digest, digest, glance, together
 from trainlens.reporting.findings import (
     GROUP_ABOVE,
     TOP,
     Group,
     Item,
     Outcome,
+    crowded,
     grouped,
     items,
     outcomes,
@@ -69,6 +70,7 @@ __all__ = [
     "View",
     "build",
     "digest",
+    "glance",
     "together",
 ]
 
@@ -122,7 +124,7 @@ class Report:
     items : tuple of Item
         All findings, the gravest and surest first.
     groups : tuple of Group
-        The same by rule; empty up to `GROUP_ABOVE` findings.
+        The same by rule; empty unless they are `crowded`.
     passed, not_applicable, undecided, suppressed : tuple of Outcome
     runs : tuple of RunSummary
     tables : tuple of Table
@@ -134,6 +136,8 @@ class Report:
     drawn : tuple of int
         Runs whose curves are in the charts: all, unless there are too many.
     charts : tuple of Chart
+    undrawn : int
+        Metrics behind `MOST_CHARTS` others, which no chart shows.
     notices : tuple of Notice
         About files that became no run; those of a run are in its summary.
     lost : int or None
@@ -170,6 +174,7 @@ class Report:
     notices: tuple[Notice, ...]
     lost: int | None
     thresholds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    undrawn: int = 0
     inputs: tuple[Input, ...] = ()
     comparison: Comparison | None = None
 
@@ -277,14 +282,16 @@ def _of_rules(judged: tuple[Judged, ...]) -> dict[str, Any]:
 def _of_findings(digests: Sequence[Digest], choice: Choice) -> dict[str, Any]:
     """The findings in their order, and the charts that mark them."""
     found = ranked(digests)
-    charts = build_charts({i: digests[i].curves for i in choice.drawn}, found)
+    needed = {digests[run].told.findings[place].metric for run, place in found}
+    charts, undrawn = build_charts({i: digests[i].curves for i in choice.drawn}, found, needed)
     places = {(c.metric, line.split): c.key for c in charts for line in c.lines}
     held = items(digests, found, places)
     return {
         "counts": {s: sum(i.finding.severity.value == s for i in held) for s in _SEVERITIES},
         "items": held,
-        "groups": grouped(held) if len(held) > GROUP_ABOVE else (),
+        "groups": grouped(held) if crowded(i.finding.rule for i in held) else (),
         "charts": charts,
+        "undrawn": undrawn,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,8 @@ from trainlens.stats.resample import Buckets
 _WINDOWS = 24
 KEY_CHARTS = 12
 """Charts that a page shows at once; the others are folded."""
+MOST_CHARTS = 400
+"""Charts of a page besides those that findings are about."""
 
 _GROUPS = (
     ("Loss", ("loss",)),
@@ -114,20 +116,26 @@ class _Panel:
 
 
 def build_charts(
-    runs: Mapping[int, Sequence[Curve]], found: Sequence[tuple[int, int]]
-) -> tuple[Chart, ...]:
-    """Charts of all metrics of some runs, the most telling first.
+    runs: Mapping[int, Sequence[Curve]],
+    found: Sequence[tuple[int, int]],
+    needed: Set[str] = frozenset(),
+) -> tuple[tuple[Chart, ...], int]:
+    """Charts of the metrics of some runs, the most telling first, and how many are left out.
 
     Parameters
     ----------
     runs : mapping of index of the run to its curves
     found : sequence of (index of the run, place of a finding in it), the gravest first
         The first of them keep full resolution around them.
+    needed : set of str
+        Metrics that findings are about: drawn also behind `MOST_CHARTS` others.
     """
-    panels = sorted(_panels(runs), key=_order)
+    every = sorted(_panels(runs), key=_order)
+    panels = [p for i, p in enumerate(every) if i < MOST_CHARTS or p.metric in needed]
     most = share(sum(len(p.curves) for p in panels))
     close = frozenset(found[:_WINDOWS])
-    return tuple(_chart(f"c{i}", p, most, close) for i, p in enumerate(panels))
+    charts = tuple(_chart(f"c{i}", p, most, close) for i, p in enumerate(panels))
+    return charts, len(every) - len(panels)
 
 
 def _panels(runs: Mapping[int, Sequence[Curve]]) -> list[_Panel]:

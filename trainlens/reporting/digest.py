@@ -82,6 +82,29 @@ def digest(diagnosis: Diagnosis, *, runs: int, now: float) -> Digest:
     )
 
 
+def glance(diagnosis: Diagnosis, *, now: float) -> Digest:
+    """A judged run as the terminal shows it: without curves, small charts and fingerprint.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        Prescriptions filled in.
+    now : float
+        Unix seconds.
+    """
+    run, told = diagnosis.run, judged(diagnosis)
+    lead = verdict.leading(run)
+    return Digest(
+        told,
+        summarise(run, told, now),
+        (lead.metric, lead.split) if lead is not None else None,
+        standings(run),
+        (),
+        (),
+        Input(run.source),
+    )
+
+
 def together(digests: Sequence[Digest]) -> list[Digest]:
     """Digests of runs, each with what the others tell about its faults and its values."""
     return [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trainlens import verdict, words
@@ -13,8 +14,8 @@ from trainlens.reporting.views import View
 from trainlens.rules import find
 from trainlens.rules.base import Finding, Severity, Status, gravity
 
-GROUP_ABOVE = 8
-"""More findings than this are grouped by rule, the three that matter first."""
+GROUP_ABOVE, ALIKE = 8, 3
+"""More findings than this, or of one rule, are grouped by rule, the three that matter first."""
 TOP = 3
 
 
@@ -82,9 +83,29 @@ class Outcome:
 
 
 def ranked(digests: Sequence[Digest]) -> list[tuple[int, int]]:
-    """All faults as (index of the run, place in it), the gravest and surest first."""
+    """All faults as (index of the run, place in it), the gravest and surest first.
+
+    Where they are grouped, the ones that come first are of different rules, as far as there are
+    others of the same severity: three times the same says less.
+    """
     found = [(i, k) for i, d in enumerate(digests) for k in range(len(d.told.findings))]
-    return sorted(found, key=lambda pair: gravity(digests[pair[0]].told.findings[pair[1]]))
+    fault = {(i, k): digests[i].told.findings[k] for i, k in found}
+    found.sort(key=lambda pair: gravity(fault[pair]))
+    if not crowded(f.rule for f in fault.values()):
+        return found
+    first: list[tuple[int, int]] = []
+    for _ in range(TOP):
+        rest = [pair for pair in found if pair not in first]
+        shown = {fault[pair].rule for pair in first}
+        as_grave = [p for p in rest if fault[p].severity is fault[rest[0]].severity]
+        first.append(next((p for p in as_grave if fault[p].rule not in shown), rest[0]))
+    return first + [pair for pair in found if pair not in first]
+
+
+def crowded(rules: Iterable[str]) -> bool:
+    """Whether findings of these rules, one a finding, are so many that they are grouped."""
+    held = Counter(rules)
+    return held.total() > GROUP_ABOVE or max(held.values(), default=0) > ALIKE
 
 
 def items(

@@ -1,7 +1,8 @@
-"""Phases of a training that its own settings tell: end of warmup, LR drops, dropout switched."""
+"""Phases of a training that its own settings tell: warmup, LR drops, dropout, unfreezing."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from trainlens.compact import Compact
 from trainlens.run import Run, Series
 
 _MOST = 8
+_FROZEN = re.compile(r"(?<!un)frozen|params-without-grad")
+_TRAINED = re.compile(r"unfrozen|trainable|params-with-grad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,12 @@ class Phase(Compact):
 
 
 def phases(run: Run) -> tuple[Phase, ...]:
-    """What the learning rate and the dropout rate say about the phases of a run.
+    """What the learning rate, the dropout rate and counts of parameters say about the phases.
 
     A warmup ends at the first step near the peak, where the rate began below half of it. A drop
-    is a fall by a third or more within one record. At most eight are told, in order of steps.
+    is a fall by a third or more within one record. More parameters that are trained, or fewer
+    frozen ones (by the role or the name of a series), are an unfreezing. At most eight phases
+    are told, in order of steps.
     """
     found: list[Phase] = []
     rate = run.main("learning-rate")
@@ -33,7 +38,8 @@ def phases(run: Run) -> tuple[Phase, ...]:
     dropout = run.main("dropout")
     if dropout is not None and len(dropout.finite) > 1:
         found += _switches(dropout.finite)
-    return tuple(sorted(found, key=lambda p: p.step)[:_MOST])
+    told = sorted({*found, *_thaws(run)}, key=lambda p: (p.step, p.label))
+    return tuple(told[:_MOST])
 
 
 def _rate_phases(rate: Series) -> list[Phase]:
@@ -61,3 +67,21 @@ def _switches(dropout: Series) -> list[Phase]:
     if len(change) > _MOST:
         return []
     return [Phase(int(dropout.step[i]), "dropout on" if on[i] else "dropout off") for i in change]
+
+
+def _thaws(run: Run) -> list[Phase]:
+    """Steps at which parameters begin or cease to be trained."""
+    found = []
+    for (name, _), series in run.series.items():
+        known = f"{name.lower()} {series.role.name}"
+        sign = 1 if _TRAINED.search(known) else -1 if _FROZEN.search(known) else 0
+        held = series.finite
+        if not sign or len(held) < 2:
+            continue
+        change = np.flatnonzero(held.value[1:] != held.value[:-1]) + 1
+        if len(change) > _MOST:
+            continue
+        for i in change:
+            more = sign * (held.value[i] - held.value[i - 1]) > 0
+            found.append(Phase(int(held.step[i]), "unfreezing" if more else "freezing"))
+    return found

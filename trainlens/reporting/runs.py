@@ -17,6 +17,7 @@ from trainlens.compact import Compact
 from trainlens.judged import Judged
 from trainlens.leaves import leaves
 from trainlens.reporting.phases import Phase, phases
+from trainlens.reporting.sketches import Sketch, sketches
 from trainlens.run import Key, Notice, Run, Series
 from trainlens.stats.noise import median, second_difference_noise
 from trainlens.stats.resample import Floats, bucket, points, uniform_edges
@@ -124,6 +125,7 @@ class RunSummary(Compact):
     phases : tuple of Phase
     clock : Clock or None
     notices : tuple of Notice
+    sketches : tuple of Sketch
     """
 
     index: int
@@ -149,6 +151,7 @@ class RunSummary(Compact):
     phases: tuple[Phase, ...]
     clock: Clock | None
     notices: tuple[Notice, ...]
+    sketches: tuple[Sketch, ...] = ()
 
     def placed(self, index: int, look: tuple[int | None, int], ranked: Ranked | None) -> RunSummary:
         """The same run at its place among others; `look` is colour and dash."""
@@ -211,6 +214,7 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         phases=phases(run),
         clock=clock_of(run),
         notices=run.notices,
+        sketches=sketches(run),
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from trainlens.errors import UsageError
+from trainlens.notebook import Shown
 from trainlens.rules._own import guarded, installed, load, own_rules
 from trainlens.rules._profiles import PROFILES, layers, profile_rules
 from trainlens.rules.base import (
@@ -39,7 +40,7 @@ _SPEAK_OF_HEALTH = frozenset({"learning", "validation"})
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Shown):
     """What all rules say about a run.
 
     Parameters

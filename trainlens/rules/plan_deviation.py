@@ -55,7 +55,7 @@ def _judge(
     except PlanError as error:
         yield inconclusive(f"cannot tell: the plan of {field[:80]} cannot be read: {error}")
         return
-    found = _logged(run, field)
+    found = logged(run, field)
     if not found:
         yield skip(f"{field[:80]} is planned, but not in this log")
     for series, group in found:
@@ -66,8 +66,8 @@ def _judge(
             yield inconclusive(f"cannot tell: {error}", series)
 
 
-def _logged(run: Run, field: str) -> list[tuple[Series, str | None]]:
-    """Series of a field, and those of its parameter groups with the name of the group."""
+def logged(run: Run, field: str) -> list[tuple[Series, str | None]]:
+    """Series of a planned field, and those of its parameter groups with the name of the group."""
     wanted, own, groups = normalise(field), [], []
     for series in run.series.values():
         name = normalise(series.metric)
@@ -95,10 +95,7 @@ def _compared(
     curve = series.finite
     if not len(curve):
         return inconclusive("cannot tell: no finite value", series)
-    whole = plan.total or total or planned_total(run, curve)
-    values = plan.value(curve.step, whole)
-    if group is not None:
-        values = values * _ratio(plan, group, curve, values)
+    values = planned_values(run, curve, group, plan, total)
     found = deviation(curve.step, curve.value, values, tolerance)
     evidence: dict[str, float] = {"points": len(curve), "points_off": found.count}
     if found.first is None:
@@ -110,6 +107,35 @@ def _compared(
             evidence=evidence,
         )
     return _deviates(series, curve, values, found, evidence, serious)
+
+
+def planned_values(
+    run: Run, curve: Series, group: str | None, plan: Planned, total: float | None
+) -> Floats:
+    """What a series was planned to be at its steps.
+
+    Parameters
+    ----------
+    run : Run
+    curve : Series
+        Finite, with points.
+    group : str or None
+        Name of a parameter group, whose values are a multiple of the plan.
+    plan : Planned
+    total : float or None
+        Steps that all plans of the log share.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    PlanError
+        Nothing says how many steps the training has.
+    """
+    values = plan.value(curve.step, plan.total or total or planned_total(run, curve))
+    return values if group is None else values * _ratio(plan, group, curve, values)
 
 
 def _ratio(plan: Planned, group: str, curve: Series, values: Floats) -> float:

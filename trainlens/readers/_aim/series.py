@@ -34,6 +34,9 @@ from trainlens.readers._aim.store import Store, rocks_errors
 BULK = 4_000_000
 """Bytes of tables from which on it pays to read values without their keys."""
 
+OWN = "trainlens/"
+"""How the names of reports that were attached begin, see `trainlens.attach`: not worth a word."""
+
 Columns = dict[str, list[Part]]
 
 
@@ -151,7 +154,7 @@ def _read_old(
         if _first_is_number(store, series) if known is None else known:
             for keys, values in blocks(store, series, series + PAST):
                 _sort_in(into, prefix, keys, values)
-        else:
+        elif not name.startswith(OWN):
             skipped += 1
         at = series + PAST
     return skipped

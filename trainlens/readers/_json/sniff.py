@@ -54,6 +54,8 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
         return _of_array(body) or of_lists(path, data, whole)
     if sure := of_lists(path, data, whole):
         return sure
+    if not whole and body[:1] == b"{" and b"\n" not in body:
+        return _of_begun(path, body)
     if goes_on(body.partition(b"\n")[0]):
         return _of_pretty(body)
     lines = [line for line in body.split(b"\n") if line.strip(b" \t\r\0")]
@@ -212,6 +214,16 @@ def _of_one(path: Path, row: Object, ended: bool) -> float:
         return 0.8
     named = path.stem in _LONE or (path.suffix == ".json" and path.parent.name == "vis_data")
     return 0.6 if ended and named else 0.0
+
+
+def _of_begun(path: Path, body: bytes) -> float:
+    """A first record that is longer than what may be looked at: thousands of metrics."""
+    whole = body[: body.rfind(b",")]
+    for close in (b"}", b"}}"):
+        rows = decode_line(whole + close).objects
+        if rows and counts(rows[0]) and tells(rows[0]):
+            return _of_one(path, rows[0], ended=True)
+    return 0.0
 
 
 def _of_array(body: bytes) -> float:

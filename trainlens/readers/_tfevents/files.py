@@ -12,6 +12,8 @@ from trainlens.readers._wrapping import first_bytes
 from trainlens.readers.base import Look
 
 MARK = "tfevents"
+REPORT = f"events.out.{MARK}.0000000000.trainlens."
+"""How the names of files begin that hold a report of the run, see `trainlens.attach`."""
 
 _NAME = re.compile(r"(^|\.)tfevents($|\.)")
 _TIMESTAMP = re.compile(r"tfevents\.(\d{1,18})(?:\D|$)")

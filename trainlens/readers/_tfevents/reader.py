@@ -13,7 +13,7 @@ from trainlens.readers._packed import Unfolded
 from trainlens.readers._tfevents import yaml_file
 from trainlens.readers._tfevents.copies import Copies
 from trainlens.readers._tfevents.fallback import Points
-from trainlens.readers._tfevents.files import confidence, event_files
+from trainlens.readers._tfevents.files import REPORT, confidence, event_files
 from trainlens.readers._tfevents.follow import Batch, EventFile
 from trainlens.readers._tfevents.settings import Settings
 from trainlens.readers._tfevents.yaml_file import YamlFile
@@ -118,7 +118,8 @@ class TensorBoardReader:
     def _wanted(self, look: Look) -> bool:
         # A file that was begun but has no bytes yet is looked at again; foreign files are not ours.
         known = look.path in self._files or look.path == self.path
-        return known or confidence(look) > 0
+        report = look.name.startswith(REPORT)
+        return known or (not report and confidence(look) > 0)
 
     def _file(self, path: Path) -> EventFile:
         if path not in self._files:

@@ -3,9 +3,9 @@
 `blocks` and `headline` are what the outputs for people share: its parts, and its verdict.
 """
 
-from trainlens.render.comparison._blocks import Block, blocks
-from trainlens.render.comparison._table import Table
+from trainlens.render._cells import Table
+from trainlens.render.comparison._blocks import IN_REPORT, Block, blocks
 from trainlens.render.comparison._words import headline
 from trainlens.render.comparison.text import kept
 
-__all__ = ["Block", "Table", "blocks", "headline", "kept"]
+__all__ = ["IN_REPORT", "Block", "Table", "blocks", "headline", "kept"]

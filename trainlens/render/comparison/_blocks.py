@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from trainlens import words
 from trainlens.comparison.expectations import Judged
 from trainlens.comparison.model import Comparison, Row
+from trainlens.render._cells import Table
 from trainlens.render.comparison import _details, _words
-from trainlens.render.comparison._table import Table
 from trainlens.words import shortened
 
 _METRICS, _CANDIDATES, _SETTINGS, _NOTICES = 20, 20, 20, 5
@@ -48,7 +48,9 @@ class Block:
     level: int = 2
 
 
-def blocks(comparison: Comparison, everything: bool = False) -> tuple[Block, ...]:
+def blocks(
+    comparison: Comparison, everything: bool = False, parts: Sequence[str] = ()
+) -> tuple[Block, ...]:
     """A comparison as blocks.
 
     Parameters
@@ -56,8 +58,11 @@ def blocks(comparison: Comparison, everything: bool = False) -> tuple[Block, ...
     comparison : Comparison
     everything : bool
         All rows at length, instead of the metrics and candidates that tell most.
+    parts : sequence of str
+        Keys of `PARTS`; all without any.
     """
-    return tuple(block for part in PARTS.values() for block in part(comparison, everything))
+    wanted = [PARTS[name] for name in parts or PARTS]
+    return tuple(block for part in wanted for block in part(comparison, everything))
 
 
 def _head(c: Comparison, everything: bool) -> Iterator[Block]:
@@ -141,7 +146,22 @@ def _by_metric(c: Comparison, everything: bool) -> Block:
         drop=(4, 2, 1),
         left=(0, 5),
     )
-    return Block("Metrics", table=table, notes=_more(len(shown), len(rows), "metrics"))
+    notes = _more(len(shown), len(rows), "metrics") + tuple(_held_back(shown))
+    return Block("Metrics", table=table, notes=notes)
+
+
+def _held_back(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
+    """Why intervals without 0 are no difference; the first row's reason stands above the table."""
+    held = [r for r in rows[1:] if r.because and _without_zero(r)]
+    for row in held[:most]:
+        yield _words.ended(f"{_words.called(row)}: {row.because}")
+
+
+def _without_zero(row: Row) -> bool:
+    found = row.difference
+    if found is None or row.verdict != "indistinguishable":
+        return False
+    return found.interval.low > 0 or found.interval.high < 0
 
 
 def _metric(row: Row) -> str:
@@ -355,3 +375,5 @@ PARTS = {
     "data": _data,
 }
 """What makes the blocks of each part, in their order; the page puts its curves in between."""
+IN_REPORT = ("head", "measures", "gaps")
+"""Parts that a report of the runs shows; it tells the rest of itself."""

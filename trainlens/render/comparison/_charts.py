@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from trainlens.render._axes import Frame, axes
 from trainlens.render._payload import Grids, floats, packed_clock
 from trainlens.render._svg import (
     COLOURS,
     DASHES,
     GREY,
-    Frame,
-    axes,
     domain,
     drawing,
     line_path,
+    stroked,
     thinned,
 )
 from trainlens.render.comparison._curves import Curves, Look, Panel, Trace
@@ -93,10 +93,11 @@ def drawn(panel: Panel, held: Curves) -> Markup:
     parts = [axes(frame), *_context(panel, frame)]
     # Grey lines and those that lie behind first.
     order = sorted(panel.traces, key=lambda t: (held.looks[t.arm].colour is not None, not t.faint))
+    paths = []
     for trace in order:
         draw = _dots if trace.faint and panel.difference else _path
-        parts.append(draw(frame, trace, held.looks[trace.arm], most, bands))
-    return drawing("".join(parts), 1120, 400, f"{panel.split}/{panel.metric}")
+        paths.append(draw(frame, trace, held.looks[trace.arm], most, bands))
+    return drawing("".join([*parts, stroked(paths)]), 1120, 400, f"{panel.split}/{panel.metric}")
 
 
 def _range(panel: Panel) -> tuple[float, float]:
@@ -141,7 +142,7 @@ def _dots(frame: Frame, trace: Trace, look: Look, most: int, bands: bool) -> str
     x, y = frame.x(few.first[good] / 2 + few.last[good] / 2), frame.y(few.mean[good])
     ends = "".join(f"M{a} {b}h0" for a, b in zip(x.tolist(), y.tolist(), strict=True))
     return (
-        f'<path class="{name}" d="{ends}" fill="none" stroke="{colour}" stroke-opacity=".5" '
+        f'<path class="{name}" d="{ends}" stroke="{colour}" stroke-opacity=".5" '
         'stroke-width="7" stroke-linecap="round"/>'
     )
 

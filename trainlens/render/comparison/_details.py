@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from trainlens import words
 from trainlens.comparison.model import At, GapTable, Row, Summary
+from trainlens.render._cells import Table
 from trainlens.render.comparison import _sentences, _words
-from trainlens.render.comparison._table import Table
 from trainlens.words import shortened
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 
 from trainlens.comparison.model import Comparison
+from trainlens.render._cells import Table
 from trainlens.render._visible import visible
 from trainlens.render.comparison._blocks import Block, blocks
-from trainlens.render.comparison._table import Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

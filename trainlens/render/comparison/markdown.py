@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from trainlens.comparison.model import Comparison
+from trainlens.render._cells import Table
+from trainlens.render._escape import escaped
 from trainlens.render.comparison._blocks import Block, blocks
-from trainlens.render.comparison._table import Table
-from trainlens.render.markdown import escaped
 
 
-def page(comparison: Comparison, *, everything: bool = False) -> str:
+def page(
+    comparison: Comparison,
+    *,
+    everything: bool = False,
+    below: int = 0,
+    parts: Sequence[str] = (),
+) -> str:
     """The whole comparison as Markdown.
 
     Parameters
@@ -18,19 +24,23 @@ def page(comparison: Comparison, *, everything: bool = False) -> str:
     comparison : Comparison
     everything : bool
         As of `blocks`.
+    below : int
+        Levels that its headings lie below those of a page of its own.
+    parts : sequence of str
+        As of `blocks`.
 
     Returns
     -------
     str
         Ends with a newline. Names from logs are escaped: they show as they stand.
     """
-    parts = (part for block in blocks(comparison, everything) for part in _block(block))
-    return "\n\n".join(parts) + "\n"
+    held = blocks(comparison, everything, parts)
+    return "\n\n".join(part for block in held for part in _block(block, below)) + "\n"
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, below: int) -> Iterator[str]:
     if block.title:
-        yield f"{'#' * block.level} {escaped(block.title)}"
+        yield f"{'#' * (block.level + below)} {escaped(block.title)}"
     yield from _sentences(block.sentences)
     if block.table is not None:
         yield _table(block.table)

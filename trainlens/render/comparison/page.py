@@ -22,7 +22,6 @@ from trainlens.words import shortened
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-SCRIPTS = ("model.js", "draw.js", "interact.js", "page.js")
 _PAGES = (".html", ".htm")
 _WHOLE, _CELLS, _OPEN, _CHARTS = 60, 6000, 3, 12
 """Rows told at length, cells of tables, rows and charts that stand open."""
@@ -133,24 +132,25 @@ def page(
     """
     from markupsafe import Markup
 
-    from trainlens.render import html
-    from trainlens.render._payload import dumps
+    from trainlens.render import _said, html
+    from trainlens.render._payload import dumps, lean
     from trainlens.render.comparison import _charts
 
     told = tell(comparison, notices)
-    style, script = html.bundle(("page.css", "comparison.css"), SCRIPTS)
+    style, script = html.bundle(("page.css", "comparison.css"), html.SCRIPTS)
     return html.environment().get_template("comparison_page.html").render(
         told=told,
         c=comparison,
         title=title or _title(comparison),
         command=command,
-        created=html.date(now),
+        created=_said.date(now),
         notices=notices,
         versions=package_versions(trainlens.__version__),
-        policy=html.policy(style, script),
+        policy=html.policy(style, first := html.first_script(), script),
+        first=Markup(first),
         style=Markup(style),
         script=Markup(script),
-        data_json=Markup(dumps(_charts.payload(told.curves, comparison.by))),
+        data_json=Markup(dumps(lean(_charts.payload(told.curves, comparison.by)))),
         **helpers(told),
     )  # fmt: skip
 
