@@ -44,8 +44,9 @@ def results(quick: bool = False) -> list[Row]:
             if (runs, metrics, points) != _FIRST:
                 rows += _rows(f"{work}: ", "", _Page(), ours, {})
                 continue
-            for name, about, thinned in _peers(quick):
-                theirs = _theirs(name, logs, folder / f"{name}{thinned}.html", thinned, quick)
+            for name in ("plotly", "bokeh"):
+                theirs = _theirs(name, logs, folder / f"{name}.html", quick)
+                about = f"{name}, {_THINNED:,} points a curve"
                 rows += _rows(f"{work}: ", about, theirs, ours, {} if rows else _GOALS)
     return rows
 
@@ -57,14 +58,6 @@ _GOALS = {
     "hover": "<= 10 ms",
     "zoom": "<= 150 ms",
 }
-
-
-def _peers(quick: bool) -> list[tuple[str, str, int]]:
-    held = [
-        ("plotly", f"plotly, {_THINNED:,} points a curve", _THINNED),
-        ("bokeh", f"bokeh, {_THINNED:,} points a curve", _THINNED),
-    ]
-    return held if quick else [*held, ("plotly", "plotly, all points", 0)]
 
 
 def _logs(folder: Path, runs: int, metrics: int, points: int) -> Path:
@@ -82,13 +75,13 @@ def _ours(logs: Path, out: Path, openings: int) -> _Page:
     return _opened(made, out / "index.html", "trainlens", openings)
 
 
-def _theirs(name: str, logs: Path, out: Path, points: int, quick: bool) -> _Page:
+def _theirs(name: str, logs: Path, out: Path, quick: bool) -> _Page:
     if importlib.util.find_spec(name) is None:
         return _Page(why="not installed")
     command = [sys.executable, "-m", "benchmarks.page.peers", name, str(logs), str(out)]
     try:
-        made = run([*command, "--points", str(points)])
-        return _opened(made, out, name, 2 if quick or not points else 5)
+        made = run([*command, "--points", str(_THINNED)])
+        return _opened(made, out, name, 2 if quick else 3)
     except RuntimeError as error:
         return _Page(why=f"fails: {error}")
 

@@ -22,6 +22,7 @@ from trainlens.plots._machine import by_time, quantities
 from trainlens.plots._schedule import fitted, named
 from trainlens.plots.dashboard import panels
 from trainlens.plots.planned_schedules import compared
+from trainlens.rules.base import Finding, Severity, Status
 from trainlens.run import Run
 from trainlens.stats.planned import parse
 
@@ -265,6 +266,14 @@ def test_the_sheet_shows_what_tells_something():
     assert plain == ["loss-curves", "train-validation", "learning-rate", "gradient-norm",
                      "moving-average-and-rate"]  # fmt: skip
     assert len(plots.available()) <= 13  # of which a sheet shows twelve at most
+
+
+def test_sheets_of_a_report_show_the_machine_where_a_fault_is_about_it():
+    slow = Finding("throughput-drop", Status.FAIL, Severity.WARNING, "", "train", 10, 20, "Slower.")
+    every = [p.name for p in panels(sick())]
+    assert "system-metrics" in every
+    assert [p.name for p in panels(sick(), (), brief=True)] == every[:-1]
+    assert [p.name for p in panels(sick(), (slow,), brief=True)] == every
 
 
 @pytest.mark.parametrize("name", plots.available())

@@ -140,9 +140,9 @@ def ready() -> None:
 
 
 def _sheet(diagnosis: Diagnosis) -> Figure:
-    from trainlens.plots.dashboard import dashboard
+    from trainlens.plots.dashboard import brief
 
-    return figure_of(dashboard(diagnosis.run, findings=diagnosis.findings))
+    return figure_of(brief(diagnosis.run, diagnosis.findings))
 
 
 def _rank(findings: Sequence[Finding]) -> int:

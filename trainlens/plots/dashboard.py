@@ -49,12 +49,14 @@ MOST = 12
 _TELLING = {"stagnation-windows": STAGNATION, "spikes-and-jumps": EVENTS}
 """These would only repeat the loss where none of their rules has found a fault that is more than an
 information."""
+_MACHINE = {"system-metrics": ("slow-batch", "throughput-drop", "memory-pressure", "out-of-memory")}
+"""So it is with these on the sheets of a report, of which there may be a dozen."""
 WIDTH, PANEL, HEAD, LINE = 10.0, 2.3, 0.5, 0.2
 """Inches: of the sheet, the height of a panel, of the head, and of a line of text."""
 _TOLD = 5
 
 
-def panels(run: Run, findings: Sequence[Finding] = ()) -> list[Plot]:
+def panels(run: Run, findings: Sequence[Finding] = (), brief: bool = False) -> list[Plot]:
     """Plots of the sheet of a run; at least one, at most `MOST`.
 
     Parameters
@@ -62,10 +64,13 @@ def panels(run: Run, findings: Sequence[Finding] = ()) -> list[Plot]:
     run : Run
     findings : sequence of Finding
         Some plots are only worth their place where they show a fault.
+    brief : bool
+        Without the readings of the machine where no fault is about them.
     """
     plots = available()
     faults = {f.rule for f in findings if f.failed and f.severity is not Severity.INFO}
-    wanted = [name for name in PANELS if name not in _TELLING or faults & {*_TELLING[name]}]
+    telling = _TELLING | _MACHINE if brief else _TELLING
+    wanted = [name for name in PANELS if name not in telling or faults & {*telling[name]}]
     held = [plots[name] for name in wanted if plots[name].applies(run)]
     return held[:MOST] or [plots["metric-overlay"]]
 
@@ -89,7 +94,16 @@ def dashboard(
         The empty axes that the plots lie in.
     """
     run = single(run_or_runs)
-    chosen, told = panels(run, findings), numbered(findings)[:_TOLD]
+    return _drawn(run, ax, findings, panels(run, findings))
+
+
+def brief(run: Run, findings: Sequence[Finding]) -> Axes:
+    """The `dashboard` of a report: without the machine where no fault is about it."""
+    return _drawn(run, None, findings, panels(run, findings, brief=True))
+
+
+def _drawn(run: Run, ax: Axes | None, findings: Sequence[Finding], chosen: Sequence[Plot]) -> Axes:
+    told = numbered(findings)[:_TOLD]
     laid = _laid_out(chosen)
     rows = len(laid)
     feet = 0.12 + LINE * len(told) if told else 0.0
