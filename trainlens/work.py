@@ -159,8 +159,9 @@ def _write(diagnosis: Diagnosis, extra: Extra, now: float) -> None:
     if extra.sheet is not None and diagnosis.run.points:
         from trainlens import plots
 
-        plots.ready()
-        plots.draw_report([plots.sheet(diagnosis, extra.place)], extra.sheet)
+        if plots.telling(extra.place, diagnosis.findings):
+            plots.ready()
+            plots.draw_report([plots.sheet(diagnosis, extra.place)], extra.sheet)
     if extra.page is not None:
         from trainlens.render.folder import write_page
 

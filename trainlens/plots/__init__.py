@@ -14,7 +14,7 @@ from trainlens.errors import UsageError
 from trainlens.plots._files import figure_bytes, save
 from trainlens.plots.base import Plot, available
 from trainlens.rules import Diagnosis
-from trainlens.rules.base import Finding
+from trainlens.rules.base import Finding, Severity
 from trainlens.run import Run
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ __all__ = [
     "pictures",
     "save",
     "sheet",
+    "telling",
     "with_sheet",
 ]
 
-SHEETS, _OVERLAYS = 12, 4
-"""Pictures of a report: one for each of so many runs, and one for each of so many metrics."""
+SHEETS, _SOUND, _OVERLAYS = 12, 4, 4
+"""Pictures of a report: one for each of so many runs, of which so many without a fault; and one for
+each of so many metrics."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def pictures(diagnoses: Sequence[Diagnosis]) -> list[Picture]:
 
 
 def with_sheet(runs: Sequence[tuple[bool, Sequence[Finding]]]) -> list[int]:
-    """Which runs get a sheet: twelve at most, those with the gravest findings first.
+    """Which runs get a sheet: twelve at most, those with the gravest faults first.
 
     Parameters
     ----------
@@ -81,9 +83,17 @@ def with_sheet(runs: Sequence[tuple[bool, Sequence[Finding]]]) -> list[int]:
     list of int
         Ascending.
     """
-    held = [i for i, (any_point, _) in enumerate(runs) if any_point]
-    # Stable, so that without findings the first runs are shown.
+    held = [i for i, (any_point, found) in enumerate(runs) if any_point and telling(i, found)]
     return sorted(sorted(held, key=lambda i: -_rank(runs[i][1]))[:SHEETS])
+
+
+def telling(place: int, findings: Sequence[Finding]) -> bool:
+    """Whether the run at this place, from 0, deserves a sheet whatever the others are.
+
+    Runs with a warning or an error do, and the first four: drawing takes longer than all else, and
+    a dozen healthy runs look alike.
+    """
+    return place < _SOUND or any(f.severity is not Severity.INFO for f in findings)
 
 
 def sheet(diagnosis: Diagnosis, place: int) -> Picture:
