@@ -41,6 +41,30 @@ _FLAGS = (
 )
 
 
+FRAMES = (
+    "const done = arguments[1]; let n = arguments[0];"
+    "const tick = () => n-- > 0 ? requestAnimationFrame(tick) : done(0); tick();"
+)
+"""A script that is done after as many frames as its argument says."""
+
+
+def pointer(*steps: tuple[Any, ...]) -> dict[str, Any]:
+    """Steps ``("move", x, y)``, ``("down",)``, ``("up",)`` of a mouse as a WebDriver takes them."""
+    kinds = {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}
+    actions = [
+        {"type": kinds[name], "x": round(at[0]), "y": round(at[1]), "duration": 0}
+        if name == "move"
+        else {"type": kinds[name], "button": 0}
+        for name, *at in steps
+    ]
+    return {
+        "type": "pointer",
+        "id": "mouse",
+        "actions": actions,
+        "parameters": {"pointerType": "mouse"},
+    }
+
+
 class Browser:
     """One browser with a fresh profile; close it with `quit`."""
 
@@ -106,23 +130,12 @@ class Browser:
         """Wait until some frames were drawn."""
         self._post(
             f"{self._session}/execute/async",
-            {"script": "const done = arguments[1]; let n = arguments[0];"
-             "const tick = () => n-- > 0 ? requestAnimationFrame(tick) : done(0); tick();",
-             "args": [count]},
-        )  # fmt: skip
+            {"script": FRAMES, "args": [count]},
+        )
 
     def mouse(self, *steps: tuple[Any, ...]) -> None:
         """Move, press or release the pointer: ``("move", x, y)``, ``("down",)``, ``("up",)``."""
-        kinds = {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}
-        actions = [
-            {"type": kinds[name], "x": round(at[0]), "y": round(at[1]), "duration": 0}
-            if name == "move"
-            else {"type": kinds[name], "button": 0}
-            for name, *at in steps
-        ]
-        source = {"type": "pointer", "id": "mouse", "actions": actions,
-                  "parameters": {"pointerType": "mouse"}}  # fmt: skip
-        self._post(f"{self._session}/actions", {"actions": [source]})
+        self._post(f"{self._session}/actions", {"actions": [pointer(*steps)]})
 
     def console(self) -> list[str]:
         """Messages of the console since the last call."""

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import trainlens
+from tests.shell import run
 from trainlens import cli
 
 FINDING_KEYS = {
@@ -33,24 +34,6 @@ def broken(tmp_path):
     values = [3 / (1 + i) ** 0.3 if i < 300 else "NaN" for i in range(400)]
     path.write_text("".join(LINE.format(i, v) for i, v in enumerate(values)))
     return path
-
-
-def run(*arguments, monkeypatch=None):
-    """Run the command in this process as a shell would: (code, stdout, stderr)."""
-    runner = CliRunner()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["trainlens", *map(str, arguments)])
-        result = runner.invoke(_Entry(), list(map(str, arguments)))
-    return result.exit_code, result.stdout, result.stderr
-
-
-class _Entry:
-    """`main` in the shape that click's test runner calls."""
-
-    name = "trainlens"
-
-    def main(self, args, prog_name, **extra):
-        cli.main()
 
 
 def test_diagnose_a_healthy_run(healthy):

@@ -74,10 +74,11 @@ def test_the_gravest_speaks_and_the_rest_is_counted():
         demo.finding("gradient-explosion", "error", first=2),
         demo.finding("outlier", "info", first=3),
     ]
-    said = verdict.sentence(judged(np.ones(20), found))
+    d = judged(np.ones(20), found)
+    said = verdict.sentence(d)
     assert said.startswith("Broken at step 2")
     assert said.endswith("And 2 more findings.")
-    assert verdict.gravest(said) == said.removesuffix(" And 2 more findings.")
+    assert verdict.gravest(d) == said.removesuffix(" And 2 more findings.")
 
 
 def test_a_note_alone_leaves_a_run_healthy():

@@ -26,6 +26,8 @@ class Judged(Compact):
         See `Diagnosis.verdict`.
     sentence : str
         What to know about it in one or two sentences.
+    gravest : str
+        Its gravest warning or error alone; empty without one.
     reason : str
         Why it cannot be judged, where it cannot.
     profile : str
@@ -47,6 +49,7 @@ class Judged(Compact):
     attempts: int
     verdict: str
     sentence: str
+    gravest: str
     reason: str
     profile: str
     results: tuple[Finding, ...]
@@ -77,6 +80,7 @@ def judged(diagnosis: Diagnosis) -> Judged:
         attempts=run.attempts,
         verdict=diagnosis.verdict,
         sentence=verdict.sentence(diagnosis),
+        gravest=verdict.gravest(diagnosis),
         reason=verdict.reason(diagnosis),
         profile=diagnosis.profile,
         results=diagnosis.results,
@@ -139,7 +143,7 @@ def _attention(runs: Sequence[Judged], unknown: Sequence[Judged]) -> str:
     if unknown:
         counts.append(f"{_count(unknown)} cannot be judged")
     worst = min(failing or warned, key=lambda d: gravity(d.findings[0]))
-    return f"{'; '.join(counts)}. {words.shortened(worst.name)}: {verdict.gravest(worst.sentence)}"
+    return f"{'; '.join(counts)}. {words.shortened(worst.name)}: {worst.gravest or worst.sentence}"
 
 
 def _count(runs: Sequence[Judged]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -34,10 +33,9 @@ def sentence(diagnosis: Diagnosis) -> str:
     serious = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
     notes = len(diagnosis.findings) - len(serious)
     if serious:
-        lead = serious[0]
-        fault = _FAULTS.get(lead.rule, _plainly)(diagnosis.run, lead)
         rest = len(serious) - 1
-        return fault + (f" And {words.plural(rest, 'more finding')}." if rest else "")
+        besides = f" And {words.plural(rest, 'more finding')}." if rest else ""
+        return gravest(diagnosis) + besides
     if diagnosis.verdict == "inconclusive":
         return f"Cannot tell: {reason(diagnosis)}."
     moved, worse = _trend(diagnosis.run)
@@ -51,18 +49,10 @@ def sentence(diagnosis: Diagnosis) -> str:
     return state + (f" {words.plural(notes, 'note')} below." if notes else "") + known
 
 
-_REST = re.compile(r" And [\d\u202f]+ more findings?\.$")
-
-
-def gravest(said: str) -> str:
-    """A `sentence` without how many findings there are besides.
-
-    Examples
-    --------
-    >>> gravest("Diverged at step 7: loss rose. And 3 more findings.")
-    'Diverged at step 7: loss rose.'
-    """
-    return _REST.sub("", said)
+def gravest(diagnosis: Diagnosis) -> str:
+    """The gravest warning or error with its numbers and steps; empty where there is none."""
+    lead = next((f for f in diagnosis.findings if f.severity is not Severity.INFO), None)
+    return _FAULTS.get(lead.rule, _plainly)(diagnosis.run, lead) if lead else ""
 
 
 @dataclass(frozen=True)

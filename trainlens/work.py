@@ -142,7 +142,7 @@ def shorten(judge: Judging, runs: int, now: float, wanted: Mapping[str, Extra], 
 
     diagnosis = judge(run)
     if run.name in wanted:
-        _write(diagnosis, wanted[run.name], now)
+        _write(diagnosis, _deserved(wanted[run.name], diagnosis), now)
     return digest(diagnosis, runs=runs, now=now)
 
 
@@ -155,13 +155,21 @@ def detail(judge: Judging, now: float, wanted: Mapping[str, Extra], run: Run) ->
     _write(diagnosis, extra, now)
 
 
+def _deserved(extra: Extra, diagnosis: Diagnosis) -> Extra:
+    """Without a sheet where the run tells too little for one; nobody has chosen among all yet."""
+    if extra.sheet is None:
+        return extra
+    from trainlens.plots import telling
+
+    return extra if telling(extra.place, diagnosis.findings) else replace(extra, sheet=None)
+
+
 def _write(diagnosis: Diagnosis, extra: Extra, now: float) -> None:
     if extra.sheet is not None and diagnosis.run.points:
         from trainlens import plots
 
-        if plots.telling(extra.place, diagnosis.findings):
-            plots.ready()
-            plots.draw_report([plots.sheet(diagnosis, extra.place)], extra.sheet)
+        plots.ready()
+        plots.draw_report([plots.sheet(diagnosis, extra.place)], extra.sheet)
     if extra.page is not None:
         from trainlens.render.folder import write_page
 

@@ -2,30 +2,8 @@
 
 import hashlib
 import json
-import sys
 
-import pytest
-from click.testing import CliRunner
-
-from trainlens import cli
-
-
-def command(*arguments):
-    """Run the command in this process as a shell would: (code, stdout, stderr)."""
-    runner = CliRunner()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["trainlens", *map(str, arguments)])
-        result = runner.invoke(_Entry(), list(map(str, arguments)))
-    return result.exit_code, result.stdout, result.stderr
-
-
-class _Entry:
-    """`main` in the shape that click's test runner calls."""
-
-    name = "trainlens"
-
-    def main(self, args, prog_name, **extra):
-        cli.main()
+from tests.shell import run as command
 
 
 def report(out, *arguments):

@@ -10,28 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
+from tests import shell
 from trainlens import cli
 
 KNOWN = Path(__file__).parent / "compare_small.txt"
 
 
 def run(*arguments):
-    """Run the command in this process as a shell would: (code, stdout, stderr)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["trainlens", "compare", *map(str, arguments)])
-        result = CliRunner().invoke(_Entry(), [])
-    return result.exit_code, result.stdout, result.stderr
-
-
-class _Entry:
-    """`main` in the shape that click's test runner calls."""
-
-    name = "trainlens"
-
-    def main(self, args, prog_name, **extra):
-        cli.main()
+    """Exit code, stdout and stderr of ``trainlens compare``."""
+    return shell.run("compare", *arguments)
 
 
 def write(path, points, split="val", metric="mpjpe", config=None, step=100):

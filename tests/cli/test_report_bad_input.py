@@ -10,8 +10,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.shell import invoke as run
 from trainlens import atomic, cli
 
 ODD = (
@@ -19,20 +19,6 @@ ODD = (
     "{{7*7}}{% for x in y %}", '{"a": [1]}', "@everyone #12 |a| `b`", "x" * 300, "é" * 300,
     "]]></script><!--", "損失" * 60,
 )  # fmt: skip
-
-
-class _Entry:
-    name = "trainlens"
-
-    def main(self, args, prog_name, **extra):
-        cli.main()
-
-
-def run(*arguments, **more):
-    arguments = list(map(str, arguments))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["trainlens", *arguments])
-        return CliRunner(**more).invoke(_Entry(), arguments)
 
 
 def log(path, rows):

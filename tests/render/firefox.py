@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.browser import FRAMES, pointer
+
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 MISSING = "" if FIREFOX else "no firefox here"
 _PREFERENCES = {
@@ -97,22 +99,12 @@ class Firefox:
         """Wait until some frames were drawn."""
         self._ask(
             "WebDriver:ExecuteAsyncScript", sandbox=None, newSandbox=False, args=[count],
-            script="const done = arguments[1]; let n = arguments[0];"
-            "const tick = () => n-- > 0 ? requestAnimationFrame(tick) : done(0); tick();",
+            script=FRAMES,
         )  # fmt: skip
 
     def mouse(self, *steps):
         """Move, press or release the pointer: ``("move", x, y)``, ``("down",)``, ``("up",)``."""
-        kinds = {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}
-        actions = [
-            {"type": kinds[name], "x": round(at[0]), "y": round(at[1]), "duration": 0}
-            if name == "move"
-            else {"type": kinds[name], "button": 0}
-            for name, *at in steps
-        ]
-        source = {"type": "pointer", "id": "mouse", "actions": actions,
-                  "parameters": {"pointerType": "mouse"}}  # fmt: skip
-        self._ask("WebDriver:PerformActions", actions=[source])
+        self._ask("WebDriver:PerformActions", actions=[pointer(*steps)])
 
     def console(self):
         """Errors and warnings of pages since the last call."""

@@ -3,7 +3,7 @@
 import axe
 import pytest
 import report_demo as demo
-from browser import MISSING, Chromium
+from browser import MISSING
 
 from tests.comparison import made
 from trainlens.render import write_text
@@ -37,13 +37,6 @@ def pages(tmp_path_factory):
     for name, text in PAGES.items():
         write_text(folder / f"{name}.html", text())
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    held = Chromium()
-    yield held
-    held.quit()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import report_demo as demo
-from browser import MISSING, Chromium
+from browser import MISSING
 
 from trainlens import words
 from trainlens.render import write_text
@@ -46,13 +46,6 @@ def pages(tmp_path_factory):
         built = build(judged, title="", command="x", now=demo.NOW, version="0")
         write_text(folder / f"{name}.html", page(built))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    held = Chromium()
-    yield held
-    held.quit()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 import report_demo as demo
-from browser import MISSING, Chromium, sandboxed
+from browser import MISSING, sandboxed
 from test_many import columns, report
 
 from trainlens import words
@@ -41,13 +41,6 @@ def pages(tmp_path_factory, built):
     for name, one in told.items():
         write_text(folder / f"{name}.html", page(one))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    held = Chromium()
-    yield held
-    held.quit()
 
 
 @pytest.fixture

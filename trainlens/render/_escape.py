@@ -52,12 +52,20 @@ def coded(text: str) -> str:
     >>> coded("use `trainlens ls` <run>")
     'use `trainlens ls` \\<run\\>'
     """
-    parts = text.split("`")
-    if not len(parts) % 2:
-        # A lone backtick is no pair; it came from a name in a log.
+    parts = quoted(text)
+    if not parts:
         return escaped(text)
     told = [code(p) if i % 2 else _spaced(p) for i, p in enumerate(parts) if p]
     return "".join(told).strip()
+
+
+def quoted(text: str) -> list[str]:
+    """Words of ours cut at their backticks: every second part is code.
+
+    Empty where the backticks are no pairs: one of them came from a name in a log.
+    """
+    parts = text.split("`")
+    return parts if len(parts) % 2 else []
 
 
 def _spaced(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainlens import words
 from trainlens.render import _said
+from trainlens.render._escape import quoted
 from trainlens.render._visible import visible
 from trainlens.reporting import KEY_CHARTS, Chart, Item, Report, RunSummary
 from trainlens.words import shortened
@@ -122,9 +123,8 @@ def coded(text: str) -> Markup:
     """
     from markupsafe import Markup, escape
 
-    parts = visible(text).split("`")
-    if not len(parts) % 2:
-        # A lone backtick is no pair; it came from a name in a log.
+    parts = quoted(visible(text))
+    if not parts:
         return escape(visible(text))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else escape(part)

@@ -69,16 +69,13 @@ def digest(diagnosis: Diagnosis, *, runs: int, now: float) -> Digest:
     now : float
         Unix seconds.
     """
-    run, told = diagnosis.run, judged(diagnosis)
-    lead = verdict.leading(run)
-    return Digest(
-        told,
-        summarise(run, told, now),
-        (lead.metric, lead.split) if lead is not None else None,
-        standings(run),
-        curves(run, told.findings, runs),
-        tuple(view(run, f) for f in told.findings[:_VIEWS]),
-        inspect(run.source),
+    short, run = glance(diagnosis, now=now), diagnosis.run
+    found = short.told.findings
+    return replace(
+        short,
+        curves=curves(run, found, runs),
+        views=tuple(view(run, f) for f in found[:_VIEWS]),
+        source=inspect(run.source),
     )
 
 
