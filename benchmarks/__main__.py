@@ -25,6 +25,8 @@ BENCHMARKS = (
     "text_decode",
     "aim_decode",
     "reopening",
+    "monitor_polls",
+    "monitor",
     "diagnose_command",
     "report_command",
     "page",
@@ -32,8 +34,9 @@ BENCHMARKS = (
     "workers",
     "memory",
     "scaling",
+    "outlook",
 )
-PAGES = {"page": "page.md"}
+PAGES = {"page": "page.md", "monitor": "monitor.md"}
 """Benchmarks whose tables stand in a page of their own, not in performance.md."""
 _ROOT = Path(__file__).resolve().parents[1]
 

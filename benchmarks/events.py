@@ -86,9 +86,9 @@ def records(first: int, values: NDArray[np.float32], tags: Sequence[str]) -> byt
     return np.hstack(columns).tobytes()
 
 
-def version_record() -> bytes:
-    """The record that begins an event file."""
+def version_record(begun: float = _START) -> bytes:
+    """The record that begins an event file, written at so many Unix seconds."""
     text = b"brain.Event:2"
-    wall = np.array([_START], "<f8").tobytes()
+    wall = np.array([begun], "<f8").tobytes()
     data = b"\x09" + wall + b"\x1a" + bytes([len(text)]) + text
     return _framed(_constant(data, 1)).tobytes()

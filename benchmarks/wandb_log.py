@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.logs import NAMES, curves
@@ -18,15 +18,36 @@ _HISTORY, _EXIT = 2, 18
 
 def write_wandb(path: Path, rows: int, metrics: int = 3, *, seed: int = 0) -> Path:
     """A finished run with `metrics` values a row, beside step, runtime and time."""
-    values = curves(rows, metrics, seed).tolist()
-    data = bytearray(_MAGIC)
-    for step, row in enumerate(values):
-        place = {"_step": step, "_runtime": step * 0.25, "_timestamp": 1.7e9 + step * 0.25}
-        written = {**dict(zip(NAMES[:metrics], row, strict=True)), **place}
-        _append(data, _record(_HISTORY, _history(written, step), step + 1))
-    _append(data, _record(_EXIT, b"", rows + 1))
-    path.write_bytes(data)
+    log = Growing()
+    data = b"".join(map(log.row, range(rows), curves(rows, metrics, seed).tolist()))
+    path.write_bytes(data + log.end(rows))
     return path
+
+
+class Growing:
+    """The bytes of a log in the order in which a run writes them."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def row(self, step: int, values: Sequence[float]) -> bytes:
+        """What one more row of values adds, with the beginning of the file if it is the first."""
+        place = {"_step": step, "_runtime": step * 0.25, "_timestamp": 1.7e9 + step * 0.25}
+        written = {**dict(zip(NAMES, values, strict=False)), **place}
+        return self._add(_record(_HISTORY, _history(written, step), step + 1))
+
+    def end(self, rows: int) -> bytes:
+        """What the end of the run adds behind so many rows."""
+        return self._add(_record(_EXIT, b"", rows + 1))
+
+    def _add(self, record: bytes) -> bytes:
+        # Only where in its block a record begins matters to how it is laid out.
+        before = self._size % _BLOCK
+        data = bytearray(before) if self._size else bytearray(_MAGIC)
+        _append(data, record)
+        new = bytes(data[before:])
+        self._size += len(new)
+        return new
 
 
 def _history(values: Mapping[str, float], step: int) -> bytes:

@@ -1,20 +1,25 @@
 // Draws charts on canvases over the static pictures.
 // --- charts ---
-const charts = source.charts.map((c) => {
+function charted(c) {
   const figure = byId(c.k), plot = figure.querySelector(".plot");
   const canvas = make("canvas"), cursor = make("div", "cursor"), brush = make("div", "brush");
   const marks = make("div", "marks");
   cursor.hidden = brush.hidden = true;
   plot.append(canvas, marks, cursor, brush);
-  const trained = c.lines.some((l) => l.s === "train");
-  const chart = { ...c, figure, plot, canvas, cursor, brush, markBox: marks, trained, seen: false,
-    dirty: true, logAxis: null, at: null };
   plot.tabIndex = 0;
   plot.setAttribute("role", "group");
-  plot.setAttribute("aria-label", `${c.name}: arrow keys move the cursor, plus and minus zoom, ` +
-    "Escape shows all. " + (figure.querySelector(".now")?.textContent || ""));
-  return chart;
-});
+  return filled({ figure, plot, canvas, cursor, brush, markBox: marks, seen: false, logAxis: null,
+    at: null }, c);
+}
+// A chart with the lines that the page has of it now.
+function filled(chart, c) {
+  const now = chart.figure.querySelector(".now")?.textContent || "";
+  chart.plot.setAttribute("aria-label", `${c.name}: arrow keys move the cursor, plus and minus ` +
+    `zoom, Escape shows all. ${now}`);
+  const trained = c.lines.some((l) => l.s === "train");
+  return Object.assign(chart, c, { trained, dirty: true, fit: null });
+}
+const charts = source.charts.map(charted);
 const modeOf = (chart) => (chart.own ? "step" : state.mode);
 const shown = (chart) => chart.lines.filter((l) => !state.off.has(l.r)).map(load);
 const isLog = (chart) => !chart.zero && (state.log === "auto" ? chart.logAxis ?? chart.log

@@ -129,14 +129,18 @@ function png(chart) {
 
 // --- buttons ---
 const FILES = { csv: (chart) => csv([chart]), svg, png };
+function nameFiles(chart) {
+  for (const kind of Object.keys(FILES))
+    chart.figure.querySelector(`[data-do=${kind}]`)
+      ?.setAttribute("aria-label", `${kind.toUpperCase()} of ${chart.name}`);
+}
 function listenFiles() {
-  for (const chart of charts)
-    for (const [kind, made] of Object.entries(FILES)) {
-      const button = chart.figure.querySelector(`[data-do=${kind}]`);
-      button?.addEventListener("click", () => save(made(chart), `${fileName(chart)}.${kind}`));
-      button?.setAttribute("aria-label", `${kind.toUpperCase()} of ${chart.name}`);
-    }
-  byId("save-csv").addEventListener("click", () => save(csv(charts), "charts.csv"));
-  byId("save-json")?.addEventListener("click", () =>
+  for (const [kind, made] of Object.entries(FILES))
+    on("click", `.chart [data-do=${kind}]`, (button) => {
+      const chart = chartAt(button);
+      save(made(chart), `${fileName(chart)}.${kind}`);
+    });
+  on("click", "#save-csv", () => save(csv(charts), "charts.csv"));
+  on("click", "#save-json", () =>
     save(new Blob([byId("findings-json").textContent], { type: "application/json" }), "findings.json"));
 }

@@ -21,6 +21,7 @@ function drawNear(near = charts.filter((c) => c.seen && c.dirty)) {
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     const chart = charts.find((c) => c.plot === entry.target);
+    if (!chart) continue;
     const { top, bottom } = entry.boundingClientRect;
     chart.seen = entry.isIntersecting;
     if (chart.seen && chart.dirty && bottom > 0 && top < innerHeight) draw(chart);
@@ -29,7 +30,9 @@ const watcher = new IntersectionObserver((entries) => {
 }, { rootMargin: "200px" });
 const sizes = new ResizeObserver((entries) => {
   for (const entry of entries) {
-    const chart = charts.find((c) => c.plot === entry.target), { plot, size } = chart;
+    const chart = charts.find((c) => c.plot === entry.target);
+    if (!chart) continue;
+    const { plot, size } = chart;
     // The first call tells the size that is there, not a new one.
     if (!size || (size.width === plot.clientWidth && size.height === plot.clientHeight)) continue;
     chart.dirty = true;

@@ -16,7 +16,14 @@ function drawing(tag, attributes, ...inside) {
   node.append(...inside);
   return node;
 }
-const source = JSON.parse(byId("data").textContent);
+// What the page holds as JSON; a live page takes that of each newer one.
+let source, grids;
+function take(text) {
+  source = JSON.parse(text);
+  grids = source.grids.map((g) => ({ raw: g }));
+  for (const chart of source.charts) if (chart.z) for (const line of chart.lines) line.of = chart;
+}
+take(byId("data").textContent);
 const THIN = "\u202f", MINUS = "\u2212";
 const MARGIN = { left: 52, right: 8, top: 16, bottom: 22 };
 
@@ -52,7 +59,6 @@ function bytes(text) {
   for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
   return out.buffer;
 }
-const grids = source.grids.map((g) => ({ raw: g }));
 function gridOf(index) {
   const grid = grids[index];
   if (!grid.first) {
@@ -64,7 +70,6 @@ function gridOf(index) {
   }
   return grid;
 }
-for (const chart of source.charts) if (chart.z) for (const line of chart.lines) line.of = chart;
 // The lowest bytes of all numbers of a chart come first, then the next ones.
 function unpack(chart) {
   const sizes = chart.lines.map((l) => gridOf(l.g).first.length);
@@ -137,6 +142,8 @@ const state = { mode: USUAL, zoom: null, smooth: 0.5, log: "auto", off: new Set(
 const asked = new URLSearchParams(location.hash.startsWith("#view") ? location.hash.slice(1) : "");
 // What else a page keeps in its address: functions that give parts like `q=adam`.
 const keepers = [];
+// What else a live page does before it takes newer data; each gives what is to be done after.
+const renewals = [];
 let hot = -1;
 // Browsers allow some 20 changes of an address a second; what comes faster is written once.
 let written = -Infinity, writing = false;

@@ -1,4 +1,14 @@
 // Everything around the charts: runs, evidence, controls, tables.
+// One ear for all of a kind, also for those that a live page brings later; it hears what others
+// might keep to themselves.
+function on(kind, query, act) {
+  document.addEventListener(kind, (event) => {
+    const node = event.target.closest?.(query);
+    if (node) act(node, event);
+  }, true);
+}
+const chartAt = (node) => charts.find((chart) => chart.figure.contains(node));
+
 // --- runs ---
 function setOff(off) {
   state.off = off;
@@ -24,20 +34,15 @@ function heat(run) {
   refresh();
 }
 function listenRuns() {
-  for (const box of all("[data-run-box]"))
-    box.addEventListener("change", () => toggle(Number(box.dataset.runBox)));
-  for (const chip of all("[data-run-chip]")) {
-    const run = Number(chip.dataset.runChip);
-    chip.addEventListener("click", (event) => (event.shiftKey ? isolate(run) : toggle(run)));
-    chip.addEventListener("dblclick", () => isolate(run));
-  }
-  for (const node of all("[data-run-chip], tr[data-run]")) {
-    const run = Number(node.dataset.runChip ?? node.dataset.run);
-    node.addEventListener("pointerenter", () => heat(run));
-    node.addEventListener("pointerleave", () => heat(-1));
-  }
-  byId("runs-all")?.addEventListener("click", () => setOff(new Set()));
-  byId("runs-flagged")?.addEventListener("click", () =>
+  on("change", "[data-run-box]", (box) => toggle(Number(box.dataset.runBox)));
+  const run = (node) => Number(node.dataset.runChip ?? node.dataset.run);
+  on("click", "[data-run-chip]", (chip, event) => (event.shiftKey ? isolate : toggle)(run(chip)));
+  on("dblclick", "[data-run-chip]", (chip) => isolate(run(chip)));
+  const named = "[data-run-chip], tr[data-run]";
+  on("pointerover", named, (node) => heat(run(node)));
+  on("pointerout", named, (node, event) => { if (!node.contains(event.relatedTarget)) heat(-1); });
+  on("click", "#runs-all", () => setOff(new Set()));
+  on("click", "#runs-flagged", () =>
     setOff(new Set(source.runs.map((_, i) => i).filter((i) => !source.runs[i].f))));
 }
 
@@ -72,32 +77,30 @@ function followAnchor() {
 }
 
 // --- controls ---
-function listenView() {
+function showView() {
   const axis = byId("x-axis");
   for (const [mode, field] of Object.entries(CLOCK))
-    if (!source.runs.some((r) => r[field])) axis.querySelector(`[value=${mode}]`).remove();
+    if (!source.runs.some((r) => r[field])) axis.querySelector(`[value=${mode}]`)?.remove();
   if (![...axis.options].some((o) => o.value === state.mode)) state.mode = "step";
   axis.value = state.mode;
-  axis.addEventListener("change", () => {
+  byId("smooth").value = state.smooth;
+  byId("smooth-value").textContent = state.smooth ? `${number(state.smooth)} %` : "off";
+  byId("y-axis").value = state.log;
+  byId("reset").disabled = !state.zoom;
+}
+function listenView() {
+  on("change", "#x-axis", (axis) => {
     state.mode = axis.value;
     zoomTo({ own: false }, null);
   });
-  const smooth = byId("smooth"), shows = () => {
-    byId("smooth-value").textContent = state.smooth ? `${number(state.smooth)} %` : "off";
-  };
-  smooth.value = state.smooth;
-  shows();
-  smooth.addEventListener("input", () => {
+  on("input", "#smooth", (smooth) => {
     state.smooth = Number(smooth.value);
-    shows();
+    showView();
     writeState();
     refresh();
   });
-  const scale = byId("y-axis");
-  scale.value = state.log;
-  scale.addEventListener("change", () => { state.log = scale.value; writeState(); refresh(); });
-  byId("reset").disabled = !state.zoom;
-  byId("reset").addEventListener("click", () => zoomTo({ own: false }, null));
+  on("change", "#y-axis", (scale) => { state.log = scale.value; writeState(); refresh(); });
+  on("click", "#reset", () => zoomTo({ own: false }, null));
 }
 function listenControls() {
   const theme = byId("theme");
@@ -107,31 +110,32 @@ function listenControls() {
     readColours();
     refresh();
   });
-  for (const button of all("[data-evidence]"))
-    button.addEventListener("click", () => showEvidence(Number(button.dataset.evidence)));
-  for (const chart of charts) {
-    const on = (name, act) =>
-      chart.figure.querySelector(`[data-do=${name}]`)?.addEventListener("click", act);
-    on("log", () => { chart.logAxis = !isLog(chart); byId("y-axis").value = state.log = "auto"; refresh(); });
-  }
+  on("click", "[data-evidence]", (button) => showEvidence(Number(button.dataset.evidence)));
+  on("click", ".chart [data-do=log]", (button) => {
+    const chart = chartAt(button);
+    chart.logAxis = !isLog(chart);
+    byId("y-axis").value = state.log = "auto";
+    refresh();
+  });
+  on("click", "table.sortable th button", (button) => {
+    const head = button.closest("th");
+    sortRows(head, head.getAttribute("aria-sort") === "ascending");
+  });
   listenFiles();
 }
-function listenSort(table) {
-  all("th button", table).forEach((button) => button.addEventListener("click", () => {
-    const head = button.closest("th"), column = [...head.parentElement.children].indexOf(head);
-    const down = head.getAttribute("aria-sort") === "ascending";
-    for (const other of all("th", table)) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const value = (row) => row.children[column].dataset.v ?? row.children[column].textContent.trim();
-    const compare = (a, b) => {
-      const [p, q] = [value(a), value(b)], missing = (p === "") - (q === "");
-      if (missing) return missing;
-      const order = p !== "" && !Number.isNaN(Number(p)) && !Number.isNaN(Number(q))
-        ? Number(p) - Number(q) : p.localeCompare(q);
-      return down ? -order : order;
-    };
-    table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
-  }));
+function sortRows(head, down) {
+  const table = head.closest("table"), column = [...head.parentElement.children].indexOf(head);
+  for (const other of all("th", table)) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const value = (row) => row.children[column].dataset.v ?? row.children[column].textContent.trim();
+  const compare = (a, b) => {
+    const [p, q] = [value(a), value(b)], missing = (p === "") - (q === "");
+    if (missing) return missing;
+    const order = p !== "" && !Number.isNaN(Number(p)) && !Number.isNaN(Number(q))
+      ? Number(p) - Number(q) : p.localeCompare(q);
+    return down ? -order : order;
+  };
+  table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
 }
 
 // What scrolls sideways must scroll by keys as well; where all of it is seen it is no stop.
@@ -145,16 +149,27 @@ const scrollers = new ResizeObserver((entries) => {
   }
 });
 
+function begin(chart) {
+  listen(chart);
+  nameFiles(chart);
+  watcher.observe(chart.plot);
+  sizes.observe(chart.plot);
+}
+// What of the page shows its state: again where a live page brought more of it.
+function show() {
+  for (const node of all("[data-script]")) node.hidden = false;
+  if (charts.length) showView();
+  if (state.off.size) setOff(state.off);
+  all(".scroll").forEach((box) => scrollers.observe(box));
+}
+
 readState();
 readColours();
-for (const node of all("[data-script]")) node.hidden = false;
 listenControls();
-if (charts.length) listenView();
+listenView();
 listenRuns();
-if (state.off.size) setOff(state.off);
-all("table.sortable").forEach(listenSort);
-all(".scroll").forEach((box) => scrollers.observe(box));
-for (const chart of charts) { listen(chart); watcher.observe(chart.plot); sizes.observe(chart.plot); }
+show();
+charts.forEach(begin);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
 addEventListener("hashchange", followAnchor);
 let folded = [];

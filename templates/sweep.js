@@ -1,8 +1,7 @@
 
 // Settings against the result: brushes along the axes choose runs, and the table follows.
-const sweep = source.sweep, parallel = document.querySelector("svg.parallel");
-const traces = all("g path", parallel), places = sweep.axes.map((a) => new Uint16Array(bytes(a.p)));
-const chosen = sweep.axes.map(() => null), MISSING = 65535;
+const MISSING = 65535;
+let sweep, parallel, traces, places, chosen, handles, hotTrace;
 const share = (axis, run) => (places[axis][run] === MISSING ? NaN : places[axis][run] / (MISSING - 1));
 
 // --- what is chosen ---
@@ -19,20 +18,20 @@ function choose() {
   choosing = true;
   requestAnimationFrame(() => { choosing = false; followBrush(); });
 }
-function followBrush() {
+function followBrush(at = 0) {
   const any = chosen.some(Boolean), kept = sweep.rows.map((_, run) => inside(run));
   traces.forEach((path, i) => path.classList.toggle("off", !kept[sweep.lines[i]]));
   const count = kept.filter(Boolean).length;
   byId("sweep-told").textContent = any ? `${whole(count)} of ${whole(kept.length)} runs` : "";
   byId("sweep-clear").disabled = !any;
   handles.forEach((handle, k) => showSpan(handle, k));
-  followed(any ? sweep.rows.filter((_, run) => kept[run]) : null);
+  followed(any ? sweep.rows.filter((_, run) => kept[run]) : null, at);
 }
-function followed(rows) {
+function followed(rows, at) {
   if (source.table) {
     const only = rows && new Uint8Array(source.table.columns[0].v.length);
     for (const row of rows || []) only[row] = 1;
-    keepRows(only);
+    keepRows(only, at);
     return;
   }
   const kept = rows && new Set(rows);
@@ -112,7 +111,7 @@ function listenAxis(handle, k) {
   handle.addEventListener("dblclick", clearBrushes);
   handle.addEventListener("keydown", (event) => { if (press(k, event)) event.preventDefault(); });
 }
-const handles = sweep.axes.map((axis, k) => {
+function handleOf(axis, k) {
   const handle = make("div", "axis"), [top, bottom] = sweep.box;
   handle.append(make("div", "chosen"));
   handle.style.left = `${(100 * axis.x) / sweep.size[0]}%`;
@@ -125,14 +124,9 @@ const handles = sweep.axes.map((axis, k) => {
   showSpan(handle, k);
   listenAxis(handle, k);
   return handle;
-});
-parallel.after(...handles);
+}
 
 // --- which line is under the pointer ---
-const hotTrace = drawing("path", {});
-hotTrace.setAttribute("class", "hot");
-hotTrace.setAttribute("fill", "none");
-parallel.append(hotTrace);
 function heightOf(run, k) {
   const [top, bottom] = sweep.box.map((v) => v * sweep.size[1]);
   return bottom - share(k, run) * (bottom - top);
@@ -165,9 +159,32 @@ function hover(event) {
   tip.style.left = `${Math.max(4, x)}px`;
   tip.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - tall - 4))}px`;
 }
+// --- the data, and what the scripts add to the picture ---
+function takeSweep(spans = new Map()) {
+  sweep = source.sweep;
+  parallel = document.querySelector("svg.parallel");
+  traces = all("g path", parallel);
+  places = sweep.axes.map((a) => new Uint16Array(bytes(a.p)));
+  chosen = sweep.axes.map((axis) => spans.get(axis.n) ?? null);
+  hotTrace = drawing("path", { class: "hot", fill: "none" });
+  parallel.append(hotTrace);
+  for (const handle of handles ?? []) handle.remove();
+  handles = sweep.axes.map(handleOf);
+  parallel.after(...handles);
+}
+takeSweep();
+renewals.push(() => {
+  const spans = new Map(sweep.axes.map((axis, k) => [axis.n, chosen[k]]));
+  const at = handles.indexOf(document.activeElement);
+  return () => {
+    takeSweep(spans);
+    if (chosen.some(Boolean)) followBrush(source.table ? view.at : 0);
+    if (at >= 0) handles[at]?.focus({ preventScroll: true });
+  };
+});
 const stage = parallel.parentElement;
 stage.addEventListener("pointermove", hover);
 stage.addEventListener("pointerleave", () => { tip.hidden = true; hotTrace.setAttribute("d", ""); });
-parallel.addEventListener("dblclick", clearBrushes);
+stage.addEventListener("dblclick", (event) => { if (parallel.contains(event.target)) clearBrushes(); });
 byId("sweep-clear").addEventListener("click", clearBrushes);
 byId("sweep").addEventListener("keydown", (event) => { if (event.key === "Escape") clearBrushes(); });

@@ -1,10 +1,17 @@
 
 // The table of many runs: columns of values come with the page, a hundred rows are shown at once.
 // --- values ---
-const table = source.table, PAGE = 100;
-const view = { order: table.columns[0].v.map((_, row) => row), shown: [], at: 0, only: null };
-const spots = new Map(table.drawn.map((row, spot) => [row, spot]));
-const running = new Set(table.running);
+const PAGE = 100, view = { order: [], shown: [], at: 0, only: null };
+let table, spots, running, haystacks;
+function takeTable() {
+  table = source.table;
+  view.order = table.columns[0].v.map((_, row) => row);
+  view.only = null;
+  spots = new Map(table.drawn.map((row, spot) => [row, spot]));
+  running = new Set(table.running);
+  haystacks = [];
+}
+takeTable();
 const valueOf = (column, row) => (column.i ? column.v[column.i[row]] : column.v[row]);
 // Minima and maxima come as distances from the mean: the upper halves of float32.
 function spread(line) {
@@ -104,7 +111,6 @@ function cellOf(column, row) {
 }
 
 // --- which rows ---
-const haystacks = [];
 function haystack(row) {
   if (haystacks[row]) return haystacks[row];
   const settings = [...table.columns.map((c, k) => ({ ...c, h: table.heads[k] })), ...table.hidden]
@@ -170,9 +176,9 @@ function turnable() {
   if (held === after && after.disabled) before.focus();
 }
 // Rows that a brush chose, one byte a row; null for all.
-function keepRows(only) {
+function keepRows(only, at) {
   view.only = only;
-  turn();
+  turn(at);
 }
 
 // --- the view of the table in the address: filter, status, order, page ---
@@ -202,10 +208,11 @@ function restore() {
 
 // --- controls ---
 function listenTable() {
-  heads().forEach((head, k) => head.firstElementChild.addEventListener("click", () => {
-    sortBy(k, head.ariaSort === "ascending");
+  on("click", "#table thead button", (button) => {
+    const head = button.closest("th");
+    sortBy(heads().indexOf(head), head.ariaSort === "ascending");
     turn();
-  }));
+  });
   if (table.unseen) filter.title = `without ${whole(table.unseen)} settings that would not fit this page`;
   filter.addEventListener("input", () => turn());
   status.addEventListener("change", () => turn());
@@ -218,3 +225,9 @@ function listenTable() {
 }
 listenTable();
 restore();
+renewals.push(() => () => {
+  takeTable();
+  const sorted = heads().findIndex((head) => head.ariaSort);
+  if (sorted >= 0) sortBy(sorted, heads()[sorted].ariaSort === "descending");
+  showRows(view.at);
+});

@@ -34,6 +34,7 @@ _HOMES = {
     "load": "readers",
     "load_one": "readers",
     "report": "api",
+    "watch": "api",
 }
 
 __all__ = [
@@ -55,10 +56,11 @@ __all__ = [
     "load",
     "load_one",
     "report",
+    "watch",
 ]
 
 if TYPE_CHECKING:
-    from trainlens.api import diagnose, diagnose_all, report
+    from trainlens.api import diagnose, diagnose_all, report, watch
     from trainlens.comparison import Comparison, compare
     from trainlens.errors import TrainlensError
     from trainlens.readers import discover, load, load_one

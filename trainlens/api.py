@@ -1,17 +1,17 @@
-"""The calls that do a whole job: `diagnose`, `diagnose_all` and `report`."""
+"""The calls that do a whole job: `diagnose`, `diagnose_all`, `report` and `watch`."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    import os
-
     from typing_extensions import Unpack
 
+    from trainlens.monitor.model import Update
     from trainlens.rules import Diagnosis
     from trainlens.run import Run
     from trainlens.work import Judging
@@ -182,3 +182,57 @@ def report(
         comparison=held_against(baseline, [d.run for d in diagnoses]),
         now=clock(),
     )
+
+
+def watch(
+    *paths: str | os.PathLike[str],
+    interval: float = 30.0,
+    sleep: Callable[[float], object] = time.sleep,
+    **how: Unpack[How],
+) -> Iterator[Update]:
+    """Watch runs that are being written.
+
+    Parameters
+    ----------
+    *paths : str or path-like
+        Files, folders, glob patterns or URLs; they need not exist yet.
+    interval : float
+        Seconds from one round to the next.
+    sleep : callable
+        Called with the seconds to wait.
+    **how
+        As in `diagnose`.
+
+    Yields
+    ------
+    Update
+        How every run stands, and what happened to findings since the last round; without end.
+        Nothing is kept on disk: a new watch tells everything once more.
+
+    Raises
+    ------
+    UsageError
+        Unknown profile, rule or setting.
+
+    Examples
+    --------
+    >>> for update in trainlens.watch("logs/", interval=10):  # doctest: +SKIP
+    ...     for change in update.changes:
+    ...         print(change.run, change.kind, change.finding.message)
+    """
+    return _rounds([os.fspath(path) for path in paths], _judging(**how), interval, sleep)
+
+
+def _rounds(
+    paths: Sequence[str], judge: Judging, interval: float, sleep: Callable[[float], object]
+) -> Iterator[Update]:
+    from trainlens.monitor.loop import Monitor
+
+    monitor = Monitor(paths, judge)
+    try:
+        while True:
+            begun = time.monotonic()
+            yield monitor.round()
+            sleep(max(0.0, begun + interval - time.monotonic()))
+    finally:
+        monitor.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 DEFAULT_SIZE = 2 << 30
 """Bytes that may be kept where the user says nothing."""
 
-_OFF = frozenset({"off", "0", "no", "false", "none"})
+OFF = frozenset({"off", "0", "no", "false", "none"})
 _SIZE = re.compile(r"\s*(\d{1,15})\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -36,7 +36,7 @@ def cache_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     env = os.environ if environ is None else environ
     told = env.get("TRAINLENS_CACHE", "").strip()
     if told:
-        return None if told.lower() in _OFF else Path(os.path.abspath(os.path.expanduser(told)))
+        return None if told.lower() in OFF else Path(os.path.abspath(os.path.expanduser(told)))
     base = _base(env)
     return base / "trainlens" if base else None
 

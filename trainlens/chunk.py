@@ -22,7 +22,9 @@ class Notice:
     kind : str
         Kebab-case: ``torn-tail``, ``corrupt``, ``skipped``, ``assumed``, ``lfs-pointer``,
         ``empty``, ``unreadable``, ``not-a-log``, ``unfinished``, ``identical``; ``event`` for
-        what the training itself said: an error, a traceback.
+        what the training itself said: an error, a traceback; ``replaced`` where something that
+        was given in an earlier poll is no longer there: who wants what a reader at the beginning
+        would give opens the source anew. A first poll never says so.
     where : str
         File, and byte range or line where there is one: ``"run.jsonl, bytes 100-220"``; of an
         ``event`` the step as well: ``"train.log, line 12, step 300"``.

@@ -124,6 +124,25 @@ def report(
         return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts)
 
 
+def pictures(survey: Survey, folder: Path, judge: Judging) -> list[Path]:
+    """Read and judge the runs of a survey, and draw the pictures of their report alone.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    SourceError, MissingExtra
+        Not one run could be read.
+    """
+    from trainlens import plots
+    from trainlens.render.folder import make_folder
+
+    make_folder(folder)
+    wanted = plots.pictures(compared(list(survey.each(judge))))
+    plots.draw_report(wanted, folder)
+    return [folder / picture.name for picture in wanted]
+
+
 def attached(
     survey: Survey, page: Page, judge: Judging, told: Sequence[Judged], *, now: float
 ) -> Iterator[Attached]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, joined, unknown
 from trainlens.notebook import Shown
 from trainlens.roles import Role, parse_name, role_of
+from trainlens.stats.attempts import attempt_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,28 +38,6 @@ Key = tuple[str, str]
 
 _MACHINE = frozenset({"system", "gpu-usage", "memory-limit"})
 """Readings that may be taken at times of their own."""
-
-
-def attempt_labels(step: Ints) -> Ints:
-    """Number the contiguous trainings within a sequence of steps.
-
-    A new attempt starts where the step goes back. A single late point (100, 98, 101) is the
-    jitter of an asynchronous writer, not a restart.
-
-    Parameters
-    ----------
-    step : ndarray of int64, shape (n,), in file order
-
-    Returns
-    -------
-    ndarray of int64, shape (n,), starting at 0
-    """
-    label = np.zeros(len(step), np.int64)
-    drop = np.flatnonzero(step[1:] < step[:-1])
-    after = np.minimum(drop + 2, len(step) - 1)
-    restart = drop[~((step[after] > step[drop]) & (after == drop + 2))]
-    label[restart + 1] = 1
-    return np.cumsum(label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,10 +263,10 @@ class Run(Shown):
         series = dict(self.series)
         owner = {key: s.name for key, s in series.items()}
         for column in chunk.columns:
-            key = _key_for(column, owner)
+            key = key_for(column, owner)
             owner[key] = column.name
             held = series.get(key)
-            series[key] = held.append(column) if held else _start(key, column)
+            series[key] = held.append(column) if held else started(key, column)
         return replace(
             self,
             series=series,
@@ -321,7 +300,8 @@ def _extremes(value: Floats) -> tuple[float, float] | None:
     return low, high
 
 
-def _key_for(column: Column, owner: Mapping[Key, str]) -> Key:
+def key_for(column: Column, owner: Mapping[Key, str]) -> Key:
+    """Metric and split of a column; `owner` holds the logged names of those there are."""
     if column.split is not None:
         metric, split = column.name, parse_name(f"{column.split}/x")[1] or column.split
     else:
@@ -332,7 +312,8 @@ def _key_for(column: Column, owner: Mapping[Key, str]) -> Key:
     return (column.name, f"{split or 'train'} ({column.name})")
 
 
-def _start(key: Key, column: Column) -> Series:
+def started(key: Key, column: Column) -> Series:
+    """A series that begins with a column."""
     return Series(
         *key,
         step=column.step,

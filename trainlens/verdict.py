@@ -162,12 +162,17 @@ def leading(run: Run) -> Series | None:
 
 def spoken(series: Series) -> str:
     """A metric as a colleague would name it: ``validation MPJPE``, ``training loss``."""
+    return named(series.metric, series.split, series.role.name, series.role.priority)
+
+
+def named(metric: str, split: str, role: str, priority: int) -> str:
+    """What `spoken` says of a metric of this name, split, role and priority of the role."""
     split = {"train": "training", "val": "validation", "test": "test"}.get(
-        series.split, words.shortened(series.split)
+        split, words.shortened(split)
     )
-    if series.role.name == "loss" and series.role.priority == 3:
+    if role == "loss" and priority == 3:
         return f"{split} loss"
-    name = words.shortened(series.metric)
+    name = words.shortened(metric)
     short = name.isalpha() and len(name) <= 5 and name.islower()
     return f"{split} {name.upper() if short else name}"
 

@@ -248,7 +248,7 @@ def test_a_second_training_in_the_same_folder(tmp_path: Path) -> None:
     (folder / JSON).write_text(document(entry(i, passed_time=7.0) for i in range(3)))
     chunk = reader.poll()
     assert gather(chunk)["passed_time", None] == [(i, 7.0) for i in range(3)]
-    assert "assumed" in kinds(chunk)
+    assert "replaced" in kinds(chunk)
 
 
 def test_damage_costs_what_it_hits(tmp_path: Path) -> None:

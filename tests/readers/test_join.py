@@ -7,7 +7,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 import trainlens
 from trainlens.chunk import Chunk, Column, unknown
-from trainlens.readers import discover
+from trainlens.readers import account, discover
 from trainlens.readers._join import Joined, joined
 from trainlens.readers.base import Source
 
@@ -82,6 +82,20 @@ def test_lightning_with_two_loggers_is_one_run(tmp_path):
     assert run["loss"].value.tolist() == [3.0, 2.0, 1.0]
     assert not np.isnan(run["loss"].wall_time).any()  # the event file's, not the table's
     assert run["extra_loss"].value.tolist() == [0.1, 0.2, 0.1 * 3]
+
+
+def test_a_table_that_was_rotated_is_part_of_its_run_whole(tmp_path):
+    folder = tmp_path / "version_0"
+    events(folder, train_loss=[3.0, 2.0, 1.0])
+    rows = [f"0,{i},{3.0 - i},{0.5 * i}\n" for i in range(4)]
+    header = "epoch,step,train_loss,train_extra_loss\n"
+    (folder / "metrics.csv.1").write_text(header + "".join(rows[:2]))
+    (folder / "metrics.csv").write_text("".join(rows[2:]))
+    (source,) = discover(tmp_path)
+    assert [p.path.name for p in source.places] == ["version_0", "metrics.csv.1", "metrics.csv"]
+    run = trainlens.load_one(tmp_path)
+    assert run["extra_loss"].value.tolist() == [0.0, 0.5, 1.0, 1.5]
+    assert {a.format for a in account(tmp_path)} == {"tensorboard", "csv"}
 
 
 def test_other_tables_beside_event_files_stay_runs_of_their_own(tmp_path):

@@ -217,7 +217,7 @@ def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     os.replace(other, path)
     chunk = reader.poll()
     assert gather([chunk])["loss", None, ""] == [(0.0, 7.5, "nan", "nan")] * 40
-    assert [n.kind for n in chunk.notices] == ["assumed"]
+    assert [n.kind for n in chunk.notices] == ["replaced"]
 
 
 def test_a_truncated_file_is_read_anew_and_a_moved_one_is_not(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_another_array_is_read_anew_from_where_it_differs(tmp_path: Path) -> Non
     replace(path, json.dumps([*rows[:3], *others[3:]]))
     chunk = live.poll()
     assert points([chunk]) == expected(others[3:])
-    assert [n.kind for n in chunk.notices] == ["assumed"]
+    assert [n.kind for n in chunk.notices] == ["replaced"]
     replace(path, json.dumps(rows[:2]))
     last = live.poll(final=True)
     assert last.columns == ()
@@ -143,6 +143,6 @@ def test_other_lists_are_read_anew(tmp_path: Path) -> None:
     replace(path, json.dumps({"loss": [1.0, 3.0, 4.0]}))
     chunk = live.poll()
     assert [(s, v) for s, v, _ in points([chunk])["loss"]] == [(0, 1.0), (1, 3.0), (2, 4.0)]
-    assert [n.kind for n in chunk.notices] == ["assumed"]
+    assert [n.kind for n in chunk.notices] == ["replaced"]
     path.unlink()
     assert [n.kind for n in live.poll().notices] == ["unreadable"]

@@ -203,7 +203,7 @@ def test_deleted_and_rewritten_rows_are_read_anew(tmp_path: Path) -> None:
         insert(connection, 0, 0, 4)
         chunk = reader.poll()
     assert points([chunk]) == truth(4)
-    assert [n.kind for n in chunk.notices] == ["assumed"]
+    assert [n.kind for n in chunk.notices] == ["replaced"]
 
 
 def test_a_store_of_the_first_versions(tmp_path: Path) -> None:

@@ -193,9 +193,9 @@ def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     put(folder, {"metrics/loss": b"%d 9.0 1\n" % START})
     chunk = reader.poll()
     assert points([chunk])["loss"] == [(1, "9.0", START / 1e3)]
-    assert [n.kind for n in chunk.notices] == ["assumed"]
+    assert [n.kind for n in chunk.notices] == ["replaced"]
     (folder / "metrics" / "loss").unlink()
-    assert [n.kind for n in reader.poll().notices] == ["unreadable"]
+    assert [n.kind for n in reader.poll().notices] == ["replaced"]
     assert reader.poll().notices == ()
 
 

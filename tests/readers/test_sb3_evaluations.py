@@ -158,7 +158,7 @@ def test_another_training_into_the_same_file(tmp_path: Path) -> None:
     write(path, packed(other))
     chunk = reader.poll()
     assert points(chunk) == truth(other)
-    assert kinds(chunk) == ["assumed"]
+    assert kinds(chunk) == ["replaced"]
     path.unlink()
     assert kinds(reader.poll()) == ["unreadable"]
     path.write_bytes(packed(other)[:700])

@@ -136,7 +136,7 @@ def test_a_replaced_file_is_read_anew(tmp_path, count):
     run = extend(run, it, final=True)
     steps = sorted(run["loss"].step.tolist() + run["acc"].step.tolist())
     assert steps == [*range(20), *range(200, 200 + count)]
-    assert [n.kind for n in run.notices] == ["assumed"]
+    assert [n.kind for n in run.notices] == ["replaced"]
 
 
 def test_a_file_that_was_cut_and_written_again_is_read_anew(tmp_path):

@@ -193,7 +193,7 @@ def test_a_resume_from_an_older_checkpoint_is_another_attempt(tmp_path: Path) ->
     chunks = [reader.poll()]
     put(path, state(log(200)))
     chunks.append(reader.poll())
-    assert [n.kind for n in chunks[-1].notices] == ["assumed"]
+    assert [n.kind for n in chunks[-1].notices] == ["replaced"]
     again = log(200) + [{**e, "loss": 7.0} for e in log(260)[len(log(200)) :] if "loss" in e]
     put(path, state(again))
     chunks.append(reader.poll(final=True))

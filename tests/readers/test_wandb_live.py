@@ -85,7 +85,7 @@ def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
     path.write_bytes(ww.log([row(i, loss=2.0) for i in range(2)]).data)
     got = live.poll()
     assert steps_and_values(got, "loss") == ([0, 1], [2.0, 2.0])
-    assert kinds(got) == ["assumed"]
+    assert kinds(got) == ["replaced"]
     path.unlink()
     assert kinds(live.poll()) == ["unreadable"]
     assert live.poll().notices == ()

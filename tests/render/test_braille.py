@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from trainlens.render.braille import curve, spans
+from trainlens.render.braille import canvas, curve, spans
 from trainlens.reporting.sketches import COLUMNS, Sketch, columns, levels
 
 # Dot numbers of braille by row from the bottom, as Unicode names them.
@@ -115,3 +115,17 @@ def test_columns_hold_every_extreme(value):
 @pytest.mark.parametrize("columns_", [1, 2, 3, 64, 65, 200])
 def test_spans_of_any_number_of_columns(columns_):
     assert len(spans(bytes(range(1, 65)), bytes(range(1, 65)), columns_)) == columns_
+
+
+@given(st.integers(1, 6), st.lists(st.tuples(st.integers(0, 23), st.integers(0, 23)) | st.none()))
+def test_a_canvas_has_a_dot_exactly_where_a_column_reaches(lines, pairs):
+    held = [p if p is None else tuple(min(4 * lines - 1, x) for x in sorted(p)) for p in pairs]
+    drawn = [rows(line) for line in reversed(canvas(held, lines))]
+    for k, span in enumerate(held):
+        found = [4 * line + row for line in range(lines) for row in drawn[line][k]]
+        assert found == ([] if span is None else list(range(span[0], span[1] + 1)))
+
+
+def test_a_canvas_in_ascii():
+    assert canvas([(0, 7), (3, 4), None, (7, 7)], 2, plain=True) == ["|_ '", "|'  "]
+    assert canvas([], 2) == ["", ""]

@@ -86,7 +86,7 @@ def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title
         ticking=ticking,
         afterthoughts=asked.use().see_all,
     )
-    click.echo(_closing(built[0]))
+    click.echo(closing(built[0]))
     echo_notices(survey.notices)
     click.echo(f"Report: {written[0]} and {len(written) - 1} more files beside it", err=True)
     refused = False
@@ -99,7 +99,8 @@ def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title
     return 2 if refused else seen.failed(survey.notices)
 
 
-def _closing(built: Report) -> str:
+def closing(built: Report) -> str:
+    """What to know of a report without opening it, for this terminal."""
     from trainlens.cli._plain import lacking
     from trainlens.render import terminal
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from trainlens.detect._point import Point, chances, larger, resolution, standardised, whitened
 from trainlens.detect._streams import Previous, RollingQuantile, RunningExtreme, SignAgreement
 from trainlens.detect._tail import PeaksOverThreshold
 from trainlens.detect.base import Bools, Floats, Ints
@@ -13,6 +15,7 @@ from trainlens.stats.noise import MAD_TO_SIGMA
 
 NORMAL_85 = 1.4395  # the 0.85 quantile of |standard normal|
 NORMAL_975 = 1.96
+_ROOT = math.sqrt(2.0)
 GAP = 10  # points over which a rise is compared with itself to find its noise
 
 
@@ -79,6 +82,11 @@ class Signal:
     spike: Bools
     outlier: Bools
 
+    @classmethod
+    def of(cls, point: Point) -> Signal:
+        """The signal of one point."""
+        return cls(*(np.array([x]) for x in point))
+
 
 def _asked(index: Ints) -> Floats:
     # More points, more chances; but the very first noise is hardly known.
@@ -119,6 +127,7 @@ class SpikeSignal:
         self._quantum = RunningExtreme(largest=False)
         self._top, self._bottom = RunningExtreme(largest=True), RunningExtreme(largest=False)
         self._tail = PeaksOverThreshold(low=t.z)
+        self._log_rise, self._log_ratio = float(np.log1p(t.rise)), float(np.log(t.ratio))
 
     def update(self, raw: Floats) -> Signal:
         """Signal of new finite values, shape (m,)."""
@@ -138,6 +147,50 @@ class SpikeSignal:
         outlier = self._outliers(y - base, z, least) & ready
         self._seen += len(raw)
         return Signal(index, y, fast, base, limit, sigma, z, spike, outlier)
+
+    def one(self, raw: float) -> Point:
+        """The signal of one new finite value; `update` says the same of many."""
+        t, log, index = self._t, self._log, self._seen
+        y = float(np.log(raw)) if log else raw
+        far, near = self._long.one(y), self._near.one(y)
+        base = self._near_before.one(near)
+        gap = abs(raw - self._last_raw.one(raw))
+        floor = resolution(self._quantum.one(gap if gap > 0 else math.nan), base, log)
+        least = self._least_of(base)
+        fast = self._fast.one(y)
+        rise = fast - base
+        spread = larger(self._own_spread_of(rise), floor)
+        off = 0.0 if near != near else y - near
+        rho = self._rho.one(off)
+        error = whitened(off, self._before.one(off), rho)
+        sigma = larger(MAD_TO_SIGMA * self._error.one(abs(error)), floor)
+        z = standardised(error, sigma)
+        limit = larger(least, (t.spread - 2 + chances(index, _EARLY)) * spread)
+        limit = larger(limit, t.mad / MAD_TO_SIGMA * sigma)
+        ready = index >= t.points
+        up = y - base
+        doubled = up > (self._log_ratio if log else 20 * least)
+        fires = z > self._tail.one(z) or (z > t.z and doubled)
+        self._seen += 1
+        spike = ready and rise > limit and fast > far
+        return Point(index, y, fast, base, limit, sigma, z, spike, fires and up > least and ready)
+
+    def _least_of(self, base: float) -> float:
+        if self._log:
+            return self._log_rise
+        drop = self._top.one(base) - self._bottom.one(base)
+        return larger(2.5 * self._t.rise * drop, 0.0)
+
+    def _own_spread_of(self, rise: float) -> float:
+        change = (rise - self._rise_before.one(rise)) / _ROOT
+        out = math.nan
+        if math.isfinite(change):
+            centre = self._centre.one(change)
+            away = abs(change - (0.0 if centre != centre else centre))
+            middle = MAD_TO_SIGMA * self._spread.one(away)
+            out = larger(middle, self._spread85.one(away) / NORMAL_85)
+            out = larger(out, 0.9 * MAD_TO_SIGMA * self._lately.one(away))
+        return larger(out, 1.1 / NORMAL_975 * self._upper.one(rise))
 
     def _chances(self, index: Ints) -> Floats:
         """What is asked of a rise beyond its least number of deviations, by its place."""

@@ -32,10 +32,30 @@ class PeaksOverThreshold:
         self._level = early
         self._memory, self._every = 4096, 1024
         self._held = np.empty(0)
+        self._new: list[float] = []
         self._count = 0
+
+    def one(self, z: float) -> float:
+        """Level for one new point, from the points before it."""
+        level = self._level
+        self._new.append(z)
+        self._count += 1
+        if self._count % self._every == 0:
+            self._refit()
+        return level
+
+    def _refit(self) -> None:
+        self._gather()
+        self._level = min(max(self._fit(), self._low), self._high)
+
+    def _gather(self) -> None:
+        if self._new:
+            self._held = np.concatenate([self._held, self._new])[-self._memory :]
+            self._new = []
 
     def update(self, z: Floats) -> Floats:
         """Level for each new point, shape (m,), from the points before it."""
+        self._gather()
         out = np.empty(len(z))
         done = 0
         while done < len(z):
@@ -46,7 +66,7 @@ class PeaksOverThreshold:
             self._count += len(part)
             done += len(part)
             if self._count % self._every == 0:
-                self._level = min(max(self._fit(), self._low), self._high)
+                self._refit()
         return out
 
     def _fit(self) -> float:

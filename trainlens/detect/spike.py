@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -12,6 +14,7 @@ from trainlens.detect.base import Event, Floats, Ints, watch
 from trainlens.run import Series
 
 MERGE = 20  # points of calm after which the next rise is another event
+_LATE = 1024  # single points that are gathered at once
 HORIZON = 1000  # points after which a rise that does not come back is a new level
 LARGE = 1.25  # rises of the single-point channel that count as spikes when they last
 BACK = 4  # a median of 5 fires up to so many points late
@@ -72,7 +75,9 @@ class SpikeDetector:
         self._log = True
         self._signal = SpikeSignal(self._tuning, log=True)
         self._history = np.empty(0)
+        self._late: list[float] = []
         self._tail: tuple[Ints, Floats, Ints] = (_NONE, np.empty(0), _NONE)
+        self._tail_late: deque[tuple[int, float, int]] = deque(maxlen=BACK)
         self._index = 0
         self._open: _Open | None = None
         self.seen = 0
@@ -85,6 +90,51 @@ class SpikeDetector:
 
     def update(self, step: Ints, value: Floats) -> list[Event]:
         """See `trainlens.detect.base.Detector`."""
+        if len(value) == 1:
+            return self._one(int(step[0]), float(value[0]))
+        return self._many(step, value)
+
+    def _one(self, step: int, value: float) -> list[Event]:
+        """One point, which in most cases is nothing to speak of."""
+        if self._log and value <= 0:
+            return self._many(np.array([step]), np.array([value]))
+        index, self._index = self._index, self._index + 1
+        if not math.isfinite(value):
+            return []
+        with np.errstate(over="ignore", invalid="ignore"):
+            point = self._signal.one(value)
+        if math.isfinite(point.z) and point.position >= self._tuning.points:
+            self.largest = max(self.largest, point.z)
+        events: list[Event] = []
+        if self._open or point.spike or point.outlier:
+            self._gather()
+            new = np.array([step]), np.array([value]), np.array([index])
+            with np.errstate(over="ignore", invalid="ignore"):
+                events = self._scan(_Chunk(*new, Signal.of(point), self.seen, self._tail))
+        self.seen += 1
+        if self._log:
+            self._late.append(value)
+            if len(self._late) >= _LATE:
+                self._gather()
+        self._tail_late.append((step, value, index))
+        return events
+
+    def _gather(self) -> None:
+        """Put single points to those that came before them."""
+        if self._late:
+            keep = self._tuning.memory + self._tuning.window
+            self._history = np.concatenate([self._history, self._late])[-keep:]
+            self._late = []
+        if self._tail_late:
+            step, value, index = zip(*self._tail_late, strict=True)
+            new = np.array(step, np.int64), np.array(value, np.float64), np.array(index, np.int64)
+            fields = zip(self._tail, new, strict=True)
+            held, values, places = (np.concatenate([a, b])[-BACK:] for a, b in fields)
+            self._tail = (held, values, places)
+            self._tail_late.clear()
+
+    def _many(self, step: Ints, value: Floats) -> list[Event]:
+        self._gather()
         good = np.isfinite(value)
         index = self._index + np.flatnonzero(good)
         self._index += len(value)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlens.readers._find import PASSED_OVER, PathLike, all_readers, expand, look
-from trainlens.readers._join import joined
+from trainlens.readers._find import PASSED_OVER, PathLike, all_readers, expand, runs_at
 from trainlens.readers._reason import explain
 from trainlens.readers.base import Source
 
@@ -46,8 +45,8 @@ def account(*paths: PathLike) -> Iterator[Account]:
     """
     for path in expand(paths):
         formats: dict[Path, str] = {}
-        for source in joined(list(look(path, []))):
-            for part in source.parts or (source,):
+        for source in runs_at(path, []):
+            for part in source.places:
                 formats.update(dict.fromkeys(_files(part), part.format))
         for file in _all_files(path):
             owner = next((formats[p] for p in (file, *file.parents) if p in formats), "")

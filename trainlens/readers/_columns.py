@@ -47,20 +47,15 @@ class Columns:
 
     def take(self) -> tuple[Column, ...]:
         """Everything that was added since the last call."""
+        if not self._parts:
+            return ()
         parts, self._parts = self._parts, {}
         join = _Joiner()
         return tuple(
-            Column(
-                key.name,
-                join([p.step for p in held], held),
-                join([p.value for p in held], held),
-                join([p.wall_time for p in held], held),
-                join([p.epoch for p in held], held),
-                key.split,
-                key.kind,
-                key.unit,
-            )
-            for key, held in parts.items()
+            [
+                join.alone(key, held[0]) if len(held) == 1 else join.all(key, held)
+                for key, held in parts.items()
+            ]
         )
 
 
@@ -70,11 +65,25 @@ class _Joiner:
     def __init__(self) -> None:
         self._known: dict[Hashable, NDArray[Any]] = {}
 
-    def __call__(self, arrays: list[Any], parts: list[_Part]) -> NDArray[Any]:
+    def alone(self, key: Key, part: _Part) -> Column:
+        """The column of one part."""
+        step, value, wall_time, epoch = part
+        if wall_time is None:
+            wall_time = self._unknown(len(value))
+        if epoch is None:
+            epoch = self._unknown(len(value))
+        return Column(key[0], step, value, wall_time, epoch, key[1], key[2], key[3])
+
+    def all(self, key: Key, parts: list[_Part]) -> Column:
+        """The column of several parts."""
+        step, value, wall_time, epoch = (
+            self._join(list(field), parts) for field in zip(*parts, strict=True)
+        )
+        return Column(key[0], step, value, wall_time, epoch, key[1], key[2], key[3])
+
+    def _join(self, arrays: list[Any], parts: list[_Part]) -> NDArray[Any]:
         if all(a is None for a in arrays):
             return self._unknown(sum(len(p.value) for p in parts))
-        if len(arrays) == 1:
-            return arrays[0]  # type: ignore[no-any-return]  # one of the arrays of a `_Part`
         # The lengths tell apart gaps of the same number of unknown parts.
         key = tuple(
             id(a) if a is not None else -len(p.value) for a, p in zip(arrays, parts, strict=True)

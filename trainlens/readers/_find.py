@@ -15,6 +15,7 @@ from types import ModuleType
 from trainlens.chunk import Notice
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, Unreadable
 from trainlens.readers._join import joined
+from trainlens.readers._parts import Parts
 from trainlens.readers._places import Places
 from trainlens.readers._reason import explain
 from trainlens.readers._wrapping import first_bytes, whole_content
@@ -88,6 +89,7 @@ def discover(*paths: PathLike) -> Discovery:
     """
     found: dict[tuple[str, str], Source] = {}
     places = Places()
+    parts = Parts(lined(), look)
     notices: list[Notice] = []
     reports: list[Path] = []
     for path in expand(paths, notices):
@@ -97,7 +99,7 @@ def discover(*paths: PathLike) -> Discovery:
             continue
         before = len(found)
         said = len(notices)
-        for source in joined(list(look(path, notices))):
+        for source in runs_at(path, notices, parts):
             real = places.add(source.path)
             found.setdefault((real, source.key), source)
         if len(found) == before and not places.touch(path):
@@ -105,7 +107,7 @@ def discover(*paths: PathLike) -> Discovery:
         notices[said:] = [as_shown(path, notice) for notice in notices[said:]]
     if reports and not found:
         raise _nothing_in(reports[0], ())
-    return Discovery(list(found.values()), notices)
+    return Discovery(parts.unrepeated(list(found.values())), notices)
 
 
 def claim(path: Path) -> tuple[ModuleType | None, Notice | None]:
@@ -198,6 +200,34 @@ def _nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError | MissingE
     if reason.kind == "unreadable":
         return Unreadable(path, reason.message, "check its permissions")
     return NotALog(path, reason.message, "name a log file or a folder that holds runs")
+
+
+@cache
+def lined() -> frozenset[str]:
+    """Formats of which files, one behind the other, are a file of the same format."""
+    return frozenset(f for f, module in all_readers().items() if getattr(module, "LINES", False))
+
+
+def runs_at(path: Path, notices: list[Notice], parts: Parts | None = None) -> list[Source]:
+    """Runs in a file or folder, what was written in several places as one.
+
+    Parameters
+    ----------
+    path : Path
+    notices : list of Notice
+        What is said about other files is added.
+    parts : Parts, optional
+        It knows the folders that were listed for other paths.
+    """
+    said: list[Notice] = []
+    sources = list(look(path, said))
+    parts = parts or Parts(lined(), look)
+    if path.is_dir():
+        sources = parts.of_folder(sources, said)
+    else:
+        sources = parts.of_file(path, sources, said)
+    notices += said
+    return joined(sources)
 
 
 def look(path: Path, notices: list[Notice]) -> Iterator[Source]:

@@ -70,7 +70,7 @@ class Follow:
         """As `replaced`, and says so."""
         if not self.replaced():
             return False
-        self.note("assumed", REPLACED, again=True)
+        self.note("replaced", REPLACED, again=True)
         return True
 
     @contextmanager

@@ -1,8 +1,9 @@
-"""One run that was written in several places: found, and read as one.
+"""One run that was written in several places at once: found, and read as one.
 
 Two cases, both by what frameworks do: a folder of event files with a CSV log of the same version
 beside them (Lightning with two loggers), and one folder of event files a split (``train/`` and
-``validation/`` of Keras, ``eval/`` of an Estimator, the folders of torch's ``add_scalars``).
+``validation/`` of Keras, ``eval/`` of an Estimator, the folders of torch's ``add_scalars``). For
+what was written in parts one after the other see `_parts`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _by_split(sources: list[Source]) -> list[Source]:
             if taken.isdisjoint(old):
                 wholes.append((old, whole))
                 taken.update(old)
-    return _replaced(sources, wholes)
+    return replaced(sources, wholes)
 
 
 def _split_of(source: Source, within_run: bool) -> str:
@@ -91,10 +92,10 @@ def _with_tables(sources: list[Source]) -> list[Source]:
         if len(tables) == 1 and tables[0].path.name == "metrics.csv":
             parts = (*(events.parts or (events,)), tables[0])
             wholes.append(([events, tables[0]], replace(events, parts=parts)))
-    return _replaced(sources, wholes)
+    return replaced(sources, wholes)
 
 
-def _replaced(sources: list[Source], wholes: list[tuple[list[Source], Source]]) -> list[Source]:
+def replaced(sources: list[Source], wholes: list[tuple[list[Source], Source]]) -> list[Source]:
     """The sources with each group of old ones as one new one, where its first one stood."""
     become = {old: new for group, new in wholes for old in group}
     given: set[Source] = set()

@@ -18,6 +18,9 @@ from trainlens.roles import normalise, parse_name, role_of
 
 SENTINEL = -1.0
 
+_FEW = 16
+"""Values below which numpy does not pay."""
+
 # Measures that cannot be negative. Not among them: rewards, correlations, MCC, kappa, R2, losses.
 _BOUNDED = re.compile(
     r"_(m_?aps?|aps?|ap[smlrcf]|ars?|ar[sml]|average_precision|[a-z]*precision|[a-z]*recall"
@@ -60,13 +63,19 @@ class Sentinels:
             on the others, nor on how the log was cut into polls.
         notices : tuple of Notice
         """
-        kept = tuple(c for c in map(self._without, columns) if len(c.value))
+        kept = tuple([c for c in map(self._without, columns) if len(c.value)])
+        if len(self._told) == len(self._count):
+            return kept, ()
         new = [name for name in self._count if name not in self._told]
         self._told.update(new)
         return kept, tuple(self._notice(name, final) for name in new)
 
     def _without(self, column: Column) -> Column:
-        found = column.value == SENTINEL
+        value = column.value
+        # A list is through with a few values before numpy has begun.
+        if len(value) < _FEW and SENTINEL not in value.tolist():
+            return column
+        found = value == SENTINEL
         if not found.any() or not is_bounded(column.name, column.split):
             return column
         name = f"{column.split}/{column.name}" if column.split else column.name
@@ -128,5 +137,7 @@ class Cleaned:
     def poll(self, final: bool = False) -> Chunk:
         """Everything new; see `Reader.poll`."""
         chunk = self._reader.poll(final)
+        if not chunk.columns:
+            return chunk
         columns, notices = self._sentinels.clean(chunk.columns, final)
-        return replace(chunk, columns=columns, notices=(*chunk.notices, *notices))
+        return Chunk(columns, chunk.config, (*chunk.notices, *notices))

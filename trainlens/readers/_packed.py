@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trainlens.chunk import Chunk, Notice
-from trainlens.errors import MissingExtra
+from trainlens.errors import MissingExtra, NotFound, Unreadable
+from trainlens.readers._follow import GONE
 from trainlens.readers._wrapping import can_unfold, content_name
 from trainlens.readers.base import HEAD, Reader
 
@@ -33,10 +34,15 @@ RATIO = 32
 _PIECE = 1 << 20
 _INPUT = 1 << 16
 _ZSTD_INPUT = 1 << 10
+_TORN = "ends too early"
 
 
 class Damaged(Exception):
     """The wrapping ends too early or does not fit its checksums."""
+
+
+class _Other(Exception):
+    """The content does not begin with what was unfolded of it before."""
 
 
 @contextmanager
@@ -82,7 +88,7 @@ class Unfolded:
         self.content = Path(folder) / content_name(path)
         self.content.touch()
         self._seen: tuple[int, int, int] | None = None
-        self._written = 0
+        self._written = self._checksum = 0
         self._told: set[str] = set()
 
     def update(self, final: bool = False) -> list[Notice]:
@@ -102,28 +108,43 @@ class Unfolded:
         seen = (entry.st_ino, entry.st_size, entry.st_mtime_ns)
         if seen == self._seen and not final:
             return []
-        if self._seen and (seen[0] != self._seen[0] or seen[1] < self._seen[1]):
-            # Another file under this name: its reader will find its copy replaced, too.
-            self.content.write_bytes(b"")
-            self._written = 0
         self._seen = seen
-        return self._copy(SMALL + RATIO * entry.st_size, final)
+        most = SMALL + RATIO * entry.st_size
+        try:
+            return self._copy(most, final)
+        except _Other:
+            # Another content under this name: its reader will find its copy replaced, too.
+            self.content.write_bytes(b"")
+            self._written = self._checksum = 0
+        text = "the file was replaced or cut; unfolded anew from its beginning"
+        return [Notice("replaced", self._path.name, text), *self._copy(most, final)]
 
     def _copy(self, most: int, final: bool) -> list[Notice]:
-        at = 0
+        at = checksum = 0
         try:
             with open(self.content, "ab") as copy:
                 for piece in _unfold(self._kind, self._path):
-                    new = piece[max(self._written - at, 0) : max(most - at, 0)]
+                    known = piece[: max(self._written - at, 0)]
+                    checksum = zlib.crc32(known, checksum)
                     at += len(piece)
-                    copy.write(new)
-                    self._written += len(new)
+                    if known and at >= self._written and checksum != self._checksum:
+                        raise _Other
+                    self._write(copy, piece[len(known) : max(most - at + len(piece), 0)])
                     if at > most:
                         return self._too_much(most)
+            if at < self._written:
+                raise _Other
         except Damaged as damage:
+            if at < self._written and (final or _TORN not in str(damage)):
+                raise _Other from None
             if final:
                 return self._tell(_notice(self._path.name, self._kind, str(damage), at))
         return []
+
+    def _write(self, copy: BinaryIO, new: bytes) -> None:
+        copy.write(new)
+        self._written += len(new)
+        self._checksum = zlib.crc32(new, self._checksum)
 
     def _too_much(self, most: int) -> list[Notice]:
         text = f"unfolds to more than {most >> 20} MiB; unpack it to read the rest"
@@ -151,19 +172,40 @@ class Packed:
         self._unfolded = Unfolded(path, kind)
         self._reader = open_content(self._unfolded.content)
         self._path = path
+        self._begun = self._gone = False
 
     def poll(self, final: bool = False) -> Chunk:
-        """Everything new; see `Reader.poll`. Byte ranges of notices count unfolded bytes."""
-        found = self._unfolded.update(final)
+        """Everything new; see `Reader.poll`. Byte ranges of notices count unfolded bytes.
+
+        Raises
+        ------
+        NotFound, Unreadable
+            If the file cannot be opened and never was.
+        """
+        found = self._update(final)
         chunk = self._reader.poll(final)
         inner, outer = self._unfolded.content.name, self._path.name
         notices = [replace(n, where=n.where.replace(inner, outer, 1)) for n in chunk.notices]
         return replace(chunk, notices=(*found, *notices))
 
+    def _update(self, final: bool) -> list[Notice]:
+        try:
+            found = self._unfolded.update(final)
+        except FileNotFoundError:
+            if not self._begun:
+                raise NotFound(self._path, "does not exist", "check the path") from None
+            first, self._gone = not self._gone, True
+            return [Notice("unreadable", self._path.name, GONE)] if first else []
+        except OSError as error:
+            reason = (error.strerror or "cannot be opened").lower()
+            raise Unreadable(self._path, reason, "check the permissions") from None
+        self._begun = True
+        return found
+
 
 def _notice(name: str, kind: str, damage: str, kept: int) -> Notice:
     where = f"{name}, from unfolded byte {kept}"
-    torn = "ends too early" in damage
+    torn = _TORN in damage
     text = f"{kind}: {damage}; what came before it was kept"
     return Notice("torn-tail" if torn else "corrupt", where, text, None)
 
@@ -198,7 +240,7 @@ def _units(file: BinaryIO, make: Callable[[], Any], size: int) -> Iterator[bytes
                 yield piece
             data = b""
             if not unit.eof and unit.needs_input and not (data := file.read(size)):
-                raise Damaged("ends too early")
+                raise Damaged(_TORN)
         # Padding with zeros between units is allowed.
         data = unit.unused_data.lstrip(b"\0") or file.read(size).lstrip(b"\0")
 
@@ -261,4 +303,4 @@ def _utf16(file: BinaryIO) -> Iterator[bytes]:
         if text := decoder.decode(data):
             yield text.encode("utf-8", "replace")
     if decoder.getstate()[0]:
-        raise Damaged("ends too early, within a character")
+        raise Damaged(f"{_TORN}, within a character")

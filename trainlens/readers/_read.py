@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainlens.readers._epoch_axis import on_training_axis
-from trainlens.readers._find import all_readers
+from trainlens.readers._find import all_readers, lined
 from trainlens.readers._join import Joined
 from trainlens.readers._meaning import Cleaned
 from trainlens.readers._wrapping import wrapping
@@ -31,18 +31,18 @@ def open_source(source: Source, cache: bool = False) -> Reader:
         Whether what is read with one last poll is kept in the user's cache folder, and taken
         from there where it was read before.
     """
-    begin = _recall if cache else _open
-    if source.parts:
-        reader: Reader = Joined([(part, begin(part)) for part in source.parts])
-    else:
-        reader = begin(source)
-    return Cleaned(reader, source.path.name)
+    return Cleaned(_begin(source, cache), source.path.name)
+
+
+def _begin(source: Source, cache: bool) -> Reader:
+    if source.parts and source.format not in lined():
+        return Joined([(part, _begin(part, cache)) for part in source.parts])
+    return _recall(source) if cache else _open(source)
 
 
 def _recall(source: Source) -> Reader:
-    module = all_readers()[source.format]
     try:
-        inputs = module.inputs(source) if hasattr(module, "inputs") else None
+        inputs = _inputs(source)
     except OSError:
         inputs = None  # opening it says what is wrong
     if inputs is None or _bytes_in(inputs) < WORTH:
@@ -52,13 +52,29 @@ def _recall(source: Source) -> Reader:
     return cached(source, inputs, lambda: _open(source))
 
 
+def _inputs(source: Source) -> Inputs | None:
+    """What is kept of a log in several parts holds as long as nothing happens to any of them."""
+    module = all_readers()[source.format]
+    found: Inputs | None = module.inputs(source) if hasattr(module, "inputs") else None
+    if found is None or not source.parts:
+        return found
+    return Inputs((*found.files[:-1], *(part.path for part in source.parts)))
+
+
 def _open(source: Source) -> Reader:
     module = all_readers()[source.format]
 
     def plain(path: Path) -> Reader:
-        reader: Reader = module.open_source(replace(source, path=path))
+        reader: Reader = module.open_source(replace(source, path=path, parts=()))
         return reader
 
+    if source.parts:
+        from trainlens.readers._rotated import Rotated
+
+        inputs = _inputs(source)
+        of_parts = {part.path for part in source.parts}
+        files = inputs.files if inputs else ()
+        return Rotated(source, plain, [path for path in files if path not in of_parts])
     kind = wrapping(source.path)
     if not kind:
         return plain(source.path)
@@ -77,9 +93,19 @@ def _bytes_in(inputs: Inputs) -> int:
     return size
 
 
-def read(source: Source, name: str, cache: bool = False) -> Run:
-    """Read one run from its beginning to its end; `cache` as in `open_source`."""
-    chunk = open_source(source, cache).poll(final=True)
+def read(source: Source, name: str, cache: bool = False, final: bool = True) -> Run:
+    """Read one run from its beginning to its end.
+
+    Parameters
+    ----------
+    source : Source
+    name : str
+    cache : bool
+        See `open_source`.
+    final : bool
+        Whether an incomplete last record is one that will never be completed.
+    """
+    chunk = open_source(source, cache).poll(final=final)
     chunk = replace(chunk, notices=tuple(as_shown(source.path, n) for n in chunk.notices))
     place = as_shown(source.path, str(source.path))
     return on_training_axis(Run(name, place, source.format).extend(chunk))

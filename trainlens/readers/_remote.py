@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from trainlens.chunk import Notice
-from trainlens.readers._find import PASSED_OVER, all_readers, claim, look
-from trainlens.readers._join import joined
+from trainlens.readers._find import PASSED_OVER, all_readers, claim, runs_at
 from trainlens.readers.base import Source
 from trainlens.remote.calls import Calls
 from trainlens.remote.mirror import Mirror
@@ -111,8 +110,8 @@ def _of_runs(paths: Iterable[Path], torn: dict[Path, int]) -> set[Path]:
     """Files that belong to the runs as they are found by now."""
     owned: set[Path] = set()
     for path in paths:
-        for source in joined(list(look(path, []))):
-            for part in source.parts or (source,):
+        for source in runs_at(path, []):
+            for part in source.places:
                 owned.update(_files(part))
     return {p for p in torn if p in owned or not owned.isdisjoint(p.parents)}
 

@@ -82,7 +82,7 @@ class Survey:
     @cached_property
     def size(self) -> int:
         """Bytes on disk, of folders as far as a quick look tells."""
-        return sum(_size(s.path) for s in self.sources)
+        return sum(_size(path) for s in self.sources for path in _paths(s))
 
     def each(
         self,
@@ -125,6 +125,11 @@ class Survey:
             yield from answer.values
         if failure is not None and not any_read:
             raise failure
+
+
+def _paths(source: Source) -> list[Path]:
+    """Where a run lies: its folder, or its file, or the files of a log in several parts."""
+    return [source.path] if source.path.is_dir() else [part.path for part in source.places]
 
 
 def _size(path: Path) -> int:

@@ -22,6 +22,9 @@ Adding a format = adding one file here that has, at module level:
     Everything that belongs to a source: files, and folders that belong to it whole. The search
     gives none of it to another reader; the rest of the folder is searched on. A source whose
     files all belong to an earlier one is dropped (the event files of a CatBoost run).
+``LINES : bool`` (optional, default False)
+    True where files of this format, one behind the other, are a file of this format: the parts of
+    a log that is rotated are then read as one.
 ``inputs(source) -> Inputs`` (optional)
     Every file that a poll may look into, there or not. What was read of a run is kept only where
     its format says this.
@@ -67,7 +70,8 @@ class Source:
         unknown.
     parts : tuple of Source
         Where one run was written in several places (event files and a CSV file of one Lightning
-        version), those places, the most telling first.
+        version), those places, the most telling first. Of a log that was rotated its files,
+        all of its own format, the oldest first.
     """
 
     format: str
@@ -76,6 +80,11 @@ class Source:
     name: str = ""
     split: str = ""
     parts: tuple[Source, ...] = ()
+
+    @property
+    def places(self) -> tuple[Source, ...]:
+        """Where all of it lies: its parts and theirs, itself where it has none."""
+        return tuple(p for part in self.parts for p in part.places) or (self,)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from trainlens.readers.base import HEAD, Inputs, Look, Reader, Source
 
 FORMAT = "csv"
 SUREST = 0.9
+LINES = True
 
 _NO_LOG = frozenset(
     f".{end}"

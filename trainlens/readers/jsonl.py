@@ -18,6 +18,7 @@ from trainlens.readers.base import HEAD, Inputs, Look, Reader, Source, head
 
 FORMAT = "jsonl"
 SUREST = 0.95
+LINES = True
 
 _MAY_BE = re.compile(rb"\A(?:\xef\xbb\xbf)?[ \t\r\n\0]*\[|\{")
 """Objects, or a list at the beginning."""

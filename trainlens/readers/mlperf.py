@@ -15,6 +15,7 @@ from trainlens.readers.base import Inputs, Look, Reader, Source
 
 FORMAT = "mlperf"
 SUREST = 0.98
+LINES = True
 
 
 def sniff(path: Path | Look) -> float:

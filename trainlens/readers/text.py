@@ -20,6 +20,7 @@ from trainlens.readers.base import Inputs, Look, Reader, Source
 
 FORMAT = "text"
 SUREST = 0.5
+LINES = True
 
 
 def sniff(path: Path | Look) -> float:

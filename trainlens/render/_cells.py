@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 GAP = "  "
 _ODD = re.compile("[\u0300-\u036f\u0483-\u1fff\u20d0-\u20ff\u231a-\u27ff\u2900-\U0010ffff]")
@@ -52,6 +53,7 @@ def width(text: str) -> int:
     return sum(map(_wide, text))
 
 
+@lru_cache(maxsize=4096)
 def _wide(letter: str) -> int:
     if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0

@@ -1,16 +1,73 @@
-"""Curves in a line of text: braille, two columns of four dots a character, or plain ASCII."""
+"""Curves in lines of text: braille, two columns of four dots a character, or plain ASCII."""
 
 from __future__ import annotations
 
-from trainlens.reporting.sketches import Sketch
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-_ROWS = 4
+if TYPE_CHECKING:
+    from trainlens.reporting.sketches import Sketch
+
+ROWS = 4
+"""Dots of a character from the bottom to the top."""
 # Dots of a column from the bottom to the top, left and right.
 _DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 _EMPTY = 0x2800
+_FILLED = tuple(
+    tuple(tuple(sum(side[low : high + 1]) for high in range(ROWS)) for low in range(ROWS))
+    for side in _DOTS
+)
+"""The dots of a column from one row to another."""
 _PLAIN = "_.-'"
 
 Spans = list[tuple[int, int] | None]
+
+
+def canvas(held: Sequence[tuple[int, int] | None], lines: int, *, plain: bool = False) -> list[str]:
+    """Columns of dots as lines of text, the topmost first.
+
+    Parameters
+    ----------
+    held : sequence of (int, int) or None
+        Lowest and highest row of dots of each column, in [0, ``4 * lines``); two columns a
+        character, or one where `plain`. None leaves a column empty.
+    lines : int
+        Characters of the height, at least 1.
+    plain : bool
+        Whether to do with ASCII: a bar where a column fills most of a character, else one mark
+        where the middle of its dots lies.
+
+    Examples
+    --------
+    >>> canvas([(0, 7), (3, 4)], 2), canvas([(0, 7), (1, 1)], 2, plain=True)
+    (['⣇', '⡏'], ['| ', '|.'])
+    """
+    across = len(held) if plain else (len(held) + 1) // 2
+    if plain:
+        marks = [[" "] * across for _ in range(lines)]
+        for k, line, cut in _cuts(held):
+            marks[lines - 1 - line][k] = _mark(cut)
+        return ["".join(row) for row in marks]
+    dots = [[_EMPTY] * across for _ in range(lines)]
+    for k, line, (low, high) in _cuts(held):
+        dots[lines - 1 - line][k // 2] |= _FILLED[k % 2][low][high]
+    return ["".join(map(chr, row)) for row in dots]
+
+
+def _cuts(
+    held: Sequence[tuple[int, int] | None],
+) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """Each part of a column that lies in one character: (column, line from below, rows there)."""
+    for k, span in enumerate(held):
+        if span is None:
+            continue
+        (first, low), (last, high) = divmod(span[0], ROWS), divmod(span[1], ROWS)
+        for line in range(first, last + 1):
+            yield k, line, (low if line == first else 0, high if line == last else ROWS - 1)
+
+
+def _mark(span: tuple[int, int]) -> str:
+    return "|" if span[1] - span[0] >= ROWS - 2 else _PLAIN[(span[0] + span[1]) // 2]
 
 
 def curve(sketch: Sketch, cells: int, *, plain: bool = False) -> str:
@@ -34,7 +91,7 @@ def curve(sketch: Sketch, cells: int, *, plain: bool = False) -> str:
     held = spans(sketch.low, sketch.high, cells if plain else 2 * cells)
     if plain:
         return "".join(" " if s is None else _PLAIN[(s[0] + s[1]) // 2] for s in held)
-    return "".join(_cell(held[k], held[k + 1]) for k in range(0, 2 * cells, 2))
+    return canvas(held, 1)[0]
 
 
 def spans(low: bytes, high: bytes, columns: int) -> Spans:
@@ -67,18 +124,10 @@ def spans(low: bytes, high: bytes, columns: int) -> Spans:
 
 
 def _row(level: int) -> int:
-    return (level - 1) * _ROWS // 255
+    return (level - 1) * ROWS // 255
 
 
 def _lifted(held: Spans) -> Spans:
     # A metric that never moves is neither at its lowest nor at its highest.
     flat = all(s is None or s == (0, 0) for s in held)
     return [None if s is None else (1, 1) for s in held] if flat else held
-
-
-def _cell(*columns: tuple[int, int] | None) -> str:
-    dots = 0
-    for side, span in zip(_DOTS, columns, strict=True):
-        if span is not None:
-            dots |= sum(side[span[0] : span[1] + 1])
-    return chr(_EMPTY + dots)

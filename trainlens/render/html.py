@@ -36,12 +36,15 @@ _INPUTS = 20
 _RUN_BYTES, _FINDING_BYTES = 150, 300
 
 
-def page(report: Report) -> str:
+def page(report: Report, *, live: bool = False) -> str:
     """The whole page.
 
     Parameters
     ----------
     report : Report
+    live : bool
+        Whether it is served while its runs go on: such a page asks where it came from for newer
+        ones (see `trainlens.monitor.serving`); every other asks for nothing.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def page(report: Report) -> str:
     from trainlens.render import _overview, _svg, _sweep, _table
     from trainlens.render._payload import dumps, lean, payload
 
-    style, script = _files(report)
+    style, script = _files(report, live)
     data, compared = _compared(report, payload(report))
     lines = sum(len(c.lines) for c in report.charts)
     most = min(160, max(16 if report.many else 24, _SVG_POINTS // max(lines, 1)))
@@ -63,7 +66,8 @@ def page(report: Report) -> str:
         .get_template("page.html")
         .render(
             report=report,
-            policy=policy(style, first := first_script(), script),
+            live=live,
+            policy=policy(style, first := first_script(), script, live=live),
             first=Markup(first),
             style=Markup(style),
             script=Markup(script),
@@ -143,13 +147,14 @@ def _compared(report: Report, data: dict[str, Any]) -> tuple[dict[str, Any], dic
     return with_differences(data, report, told), {"told": told, **helpers(told)}
 
 
-def _files(report: Report) -> tuple[str, str]:
+def _files(report: Report, live: bool) -> tuple[str, str]:
     """Style sheet and script of a page, made of the files that it needs."""
     parts = [name for name, wanted in (("table", report.many), ("sweep", report.sweep)) if wanted]
     styles = [*parts, "comparison"] if report.comparison is not None else parts
+    more = ["morph", "live"] if live else []
     return bundle(
-        ["page.css", *(f"{part}.css" for part in styles)],
-        [*SCRIPTS, *(f"{part}.js" for part in parts)],
+        ["page.css", *(f"{part}.css" for part in [*styles, *more[1:]])],
+        [*SCRIPTS, *(f"{part}.js" for part in [*parts, *more])],
     )
 
 
@@ -176,16 +181,17 @@ def first_script() -> str:
     return _text("first.js")
 
 
-def policy(style: str, *scripts: str) -> str:
-    """What a page may do: its own style sheet and its own scripts."""
+def policy(style: str, *scripts: str, live: bool = False) -> str:
+    """What a page may do: its own style sheet and scripts; a live one asks where it came from."""
 
     def allow(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
+    connect = "connect-src 'self'; " if live else ""
     return (
         f"default-src 'none'; style-src {allow(style)}; "
         f"script-src {' '.join(map(allow, scripts))}; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{connect}base-uri 'none'; form-action 'none'"
     )
 
 

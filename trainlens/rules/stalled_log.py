@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainlens import words
+from trainlens.detect.ending import finished
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats
@@ -19,11 +18,6 @@ from trainlens.stats.noise import median
 _UNIX = 1e8
 """Times below this are seconds since the start of a run, not since 1970."""
 _MANY = 1000
-_PLAN = re.compile(
-    r"^(max|total|num)_(train_|training_)?(steps|iters|iterations|updates|epochs)$|"
-    r"^(train_|training_)(steps|iters|iterations)$|^epochs$"
-)
-_ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
 @rule(
@@ -141,7 +135,7 @@ def _regular(series: Series, known: Gaps) -> bool:
 
 def _at_the_end(run: Run, series: Series, known: Gaps, now: float) -> Finding | None:
     span = run.wall_times
-    if span is None or span[1] < _UNIX or _finished(run):
+    if span is None or span[1] < _UNIX or finished(run):
         return None
     age = now - span[1]
     longest = float(known.seconds.max()) if len(known.seconds) else 0.0
@@ -157,36 +151,6 @@ def _at_the_end(run: Run, series: Series, known: Gaps, now: float) -> Finding | 
         evidence={"seconds": age, "usual_seconds": known.usual, "limit_seconds": known.limit},
         confidence=0.9,
     )
-
-
-def _finished(run: Run) -> bool:
-    """Whether the log says that the run has come to its end."""
-    for key in ("mlflow", "mlflow_run"):
-        about = run.config.get(key)
-        if isinstance(about, Mapping) and about.get("status") in _ENDED:
-            return True
-    for s in run.with_role("progress"):
-        if s.metric.endswith("progress") and len(s.finite) and s.finite.value[-1] >= 0.999:
-            return True
-    done = (run.steps[1] if run.steps else 0, _epoch(run))
-    return any(
-        done["epoch" in name] >= planned - (1 if "epoch" in name else 0)
-        for name, planned in _plans(run.config)
-    )
-
-
-def _epoch(run: Run) -> float:
-    known = [float(np.nanmax(s.epoch)) for s in run.training_series if np.isfinite(s.epoch).any()]
-    return max(known, default=-1.0)
-
-
-def _plans(config: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, float]]:
-    """Steps or epochs that the configuration plans."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and depth < 4:
-            yield from _plans(value, depth + 1)
-        elif isinstance(value, int | float) and value > 1 and _PLAN.match(str(key)):
-            yield str(key), float(value)
 
 
 def _time(seconds: float) -> str:

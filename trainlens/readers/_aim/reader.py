@@ -22,6 +22,7 @@ from trainlens.roles import SPLITS, parse_name
 from trainlens.run import Chunk, Column, Floats, Ints, Notice
 
 _SYSTEM = "__system__"
+_LOWEST = np.iinfo(np.int64).min
 
 
 class AimReader:
@@ -46,6 +47,7 @@ class AimReader:
         self._seen: tuple[Signature, ...] | None = None
         self._given: dict[tuple[int, str], tuple[Ints, Floats]] = {}
         self._later: dict[tuple[int, str], list[tuple[Ints, Floats]]] = {}
+        self._highest: dict[tuple[int, str], int] = {}
         self._names: dict[tuple[int, str], tuple[str, str | None]] = {}
         self._config: Mapping[str, Any] = {}
         self._told: set[Notice] = set()
@@ -68,6 +70,7 @@ class AimReader:
         settled = seen == (self._state("meta"), self._state("seqs"))
         points, extra = self._rebuilt(points, series, meta) if final else (points, [])
         properties = run_properties(self._repo).get(self._run, {})
+        lost = series.opened and not series.damage and settled and self._lost_points(points)
         found = notices.of_run(
             self._folder, points, meta, (about, series), skipped,
             ended="finalized" in properties, final=final, settled=settled,
@@ -77,7 +80,7 @@ class AimReader:
         return Chunk(
             columns=tuple(self._columns(points, meta, final)),
             config=self._new_config(config_of(meta, self._run, properties)),
-            notices=self._untold([*extra, *found]),
+            notices=(*self._overwritten(lost), *self._untold([*extra, *found])),
         )
 
     def _followed(self, seen: tuple[Signature, Signature]) -> Chunk | None:
@@ -91,13 +94,20 @@ class AimReader:
         except GiveUp:
             self._tail = None
             return None
-        if any((p.context, p.name) not in self._names for p in points):
+        if any((p.context, p.name) not in self._names or self._goes_back(p) for p in points):
             self._tail = None
             return None
         self._seen = seen
         for p in points:
             self._later.setdefault((p.context, p.name), []).append((p.step, p.time))
+            self._highest[p.context, p.name] = int(p.step[-1])
         return Chunk(columns=tuple(self._column(p) for p in points))
+
+    def _goes_back(self, p: Points) -> bool:
+        # A step that was logged anew takes the place of the old one: only a full read can tell.
+        highest = self._highest.get((p.context, p.name))
+        rises = highest is None or int(p.step[0]) > highest
+        return not (rises and bool((p.step[1:] > p.step[:-1]).all()))
 
     def _new_tail(self, seen: Signature, store: Store, points: list[Points]) -> Tail | None:
         logs = [name for name in store.ends if store.ends[name]] or list(store.ends)
@@ -145,10 +155,11 @@ class AimReader:
     def _columns(self, points: list[Points], meta: Meta, final: bool) -> Iterator[Column]:
         for p in points:
             key = (p.context, p.name)
-            fresh = _fresh(p, self._known(key))
+            fresh = _fresh((p.step, p.time), self._known(key))
             if not final:
                 order = np.argsort(p.step, kind="stable")
                 self._given[key] = (p.step[order], p.time[order])
+                self._highest[key] = int(p.step.max(initial=_LOWEST))
             if not fresh.any():
                 continue
             if key not in self._names:
@@ -159,6 +170,27 @@ class AimReader:
         name, split = self._names[p.context, p.name]
         kind = "system" if p.name.startswith(_SYSTEM) else ""
         return Column(name, p.step, p.value, p.time, p.epoch, split, kind)
+
+    def _lost_points(self, points: list[Points]) -> bool:
+        # Whether points that were given are there no longer: overwritten, or of a deleted run.
+        there = {(p.context, p.name): p for p in points}
+        for key in {*self._given, *self._later}:
+            known, now = self._known(key), there.get(key)
+            if known is None:
+                continue
+            self._given[key] = known
+            if now is None:
+                return True
+            order = np.argsort(now.step, kind="stable")
+            if _fresh(known, (now.step[order], now.time[order])).any():
+                return True
+        return False
+
+    def _overwritten(self, lost: bool) -> list[Notice]:
+        if not lost:
+            return []
+        what = "points were overwritten or deleted; those that were read before are kept"
+        return [Notice("replaced", self._folder("seqs"), what)]
 
     def _known(self, key: tuple[int, str]) -> tuple[Ints, Floats] | None:
         # Steps and times that were given, by step; of a step that was given twice, the last.
@@ -203,14 +235,14 @@ def _tables(found: Signature) -> Signature:
     return tuple(pair for pair in found if not pair[0].endswith(".log"))
 
 
-def _fresh(points: Points, given: tuple[Ints, Floats] | None) -> NDArray[np.bool_]:
-    # A step that was logged anew is a new point: its time differs.
+def _fresh(points: tuple[Ints, Floats], given: tuple[Ints, Floats] | None) -> NDArray[np.bool_]:
+    # Steps and times; a step that was logged anew is a new point: its time differs.
     if given is None or not len(given[0]):
-        return np.ones(len(points.step), np.bool_)
+        return np.ones(len(points[0]), np.bool_)
     step, logged = given
-    place = np.minimum(np.searchsorted(step, points.step), len(step) - 1)
-    same = (logged[place] == points.time) | (np.isnan(logged[place]) & np.isnan(points.time))
-    fresh: NDArray[np.bool_] = ~((step[place] == points.step) & same)
+    place = np.minimum(np.searchsorted(step, points[0]), len(step) - 1)
+    same = (logged[place] == points[1]) | (np.isnan(logged[place]) & np.isnan(points[1]))
+    fresh: NDArray[np.bool_] = ~((step[place] == points[0]) & same)
     return fresh
 
 

@@ -97,7 +97,7 @@ class Cached:
             return None
         more = reader.poll()
         first = None if has_new(state.first, more) else join(state.first, more)
-        if first is None:
+        if first is None or any(notice.kind == "replaced" for notice in more.notices):
             return None
         new = now[-1].size - kept.looks[-1].size
         return self._finished(reader, first, now, keep=new * _LITTLE >= now[-1].size)

@@ -43,6 +43,8 @@ class CatBoostRun:
         self._documents: dict[Path, Document] = {}
         self._tables: dict[Path, Table] = {}
         self._given: dict[Cell, int] = {}
+        self._ahead: dict[Path, set[int]] = {}
+        self._last: dict[Path, int] = {}
         self._names = Names()
 
     def poll(self, final: bool = False) -> Chunk:
@@ -70,7 +72,7 @@ class CatBoostRun:
         tails = [d.tail for d in self._documents.values()]
         tails += [t.tail for t in self._tables.values()]
         if any(_replaced(tail) for tail in tails):
-            self._note("assumed", "the files were written anew; read from their beginning")
+            self._note("replaced", "the files were written anew; read from their beginning")
             self._start()
         there = logs(self._path) if self._path.is_dir() else [self._path]
         for path in there:
@@ -116,12 +118,19 @@ class CatBoostRun:
 
     def _report(self, found: Mapping[Path, Rows]) -> None:
         """Tell what damage cost, once what another file has of it is known."""
-        entries = _iterations([r for p, r in found.items() if p in self._documents])
-        tables = [r for p, r in found.items() if p in self._tables and p.name != TIMES]
-        lines = _iterations(tables)
+        held = {p: {*self._ahead.get(p, ()), *rows.values} for p, rows in found.items()}
+        entries = _common([h for p, h in held.items() if p in self._documents])
+        lines = _common([h for p, h in held.items() if p in self._tables and p.name != TIMES])
         for path, rows in found.items():
             for gap in rows.gaps:
                 self._tell(path, gap, lines if path in self._documents else entries)
+        # A row may be torn of which another file gave the values in an earlier poll.
+        reached = min((self._reached(p, h) for p, h in held.items()), default=-1)
+        self._ahead = {p: {i for i in h if i > reached} for p, h in held.items()}
+
+    def _reached(self, path: Path, held: set[int]) -> int:
+        self._last[path] = max(held, default=self._last.get(path, -1))
+        return self._last[path]
 
     def _tell(self, path: Path, gap: Gap, elsewhere: list[int]) -> None:
         between = bisect_left(elsewhere, gap.before) - bisect_right(elsewhere, gap.after)
@@ -140,14 +149,13 @@ class CatBoostRun:
         return new
 
     def _note(self, kind: str, message: str) -> None:
-        if message not in self._told or kind == "assumed":
+        if message not in self._told or kind == "replaced":
             self._told.add(message)
             self._notices.append(Notice(kind, self._path.name, message))
 
 
-def _iterations(files: Sequence[Rows]) -> list[int]:
-    """The iterations that every one of these files has, ascending."""
-    held = [set(rows.values) for rows in files]
+def _common(held: Sequence[set[int]]) -> list[int]:
+    """The iterations that every one of some files has, ascending."""
     return sorted(set.intersection(*held)) if held else []
 
 

@@ -29,7 +29,10 @@ from trainlens.readers._csv.texts import Texts
 from trainlens.readers._values import CLOCK_KEYS, EARLIEST, known_split, unix_seconds
 
 Flags = NDArray[np.bool_]
+_Row = tuple[Sequence[Cells], int]
+"""Cells by column, and which of each."""
 
+_NOWHERE = np.empty(0, np.intp)
 
 JUDGES = 3
 """Rows that decide which columns are axes."""
@@ -58,28 +61,61 @@ def choose(layout: Layout, batches: Sequence[Batch]) -> Choice:
     batches : sequence of Batch
         At least the first `JUDGES` rows, or all that there are.
     """
-    places = [(b.cells, i) for b in batches for i in range(len(b.line))][:JUDGES]
+    rows = _first_rows(batches)
+    picks = _picks(layout, rows[:1] if _plain(layout, rows[0]) else rows)
+    step, epoch, fallback, split, word = picks
+    if step < 0 and epoch < 0:
+        step = fallback
+    time = next((j for j in layout.times if is_time(layout.names[j], _at(rows[0], j))), -1)
+    return Choice(step, epoch, time, split if split >= 0 else word)
 
-    def texts(j: int) -> list[str]:
-        return [cell(cells[j], i) if j < len(cells) else "" for cells, i in places]
 
-    def first(j: int) -> str:
-        return texts(j)[0]
+def certain(layout: Layout, batches: Sequence[Batch]) -> bool:
+    """Whether no further row can change what `choose` says of these.
+
+    Parameters
+    ----------
+    layout : Layout
+    batches : sequence of Batch
+        At least one row.
+    """
+    rows = _first_rows(batches)
+    if len(rows) == JUDGES or _plain(layout, rows[0]):
+        return True
+    # Two that agree outvote a third.
+    return len(rows) == 2 and _picks(layout, rows[:1]) == _picks(layout, rows[1:])
+
+
+def _first_rows(batches: Sequence[Batch]) -> list[_Row]:
+    return [(b.cells, i) for b in batches for i in range(len(b.line))][:JUDGES]
+
+
+def _at(row: _Row, j: int) -> str:
+    cells, i = row
+    return cell(cells[j], i) if j < len(cells) else ""
+
+
+def _plain(layout: Layout, row: _Row) -> bool:
+    """Whether a first row has a number under every name of an axis, and nothing else decides."""
+    named = bool(layout.steps or layout.epochs) and not layout.splits
+    steps = all(_is_count(_at(row, j)) for j in layout.steps[:1])
+    return named and steps and all(_is_place(_at(row, j)) for j in layout.epochs[:1])
+
+
+def _picks(layout: Layout, rows: Sequence[_Row]) -> tuple[int, ...]:
+    """Columns for step, epoch, step where there is neither, split, and a split of another name."""
 
     def pick(candidates: tuple[int, ...], fits: Callable[[str], bool]) -> int:
         # One damaged cell shall not decide.
-        return next((j for j in candidates if sum(map(fits, texts(j))) * 2 > len(places)), -1)
+        votes = ((j, sum(fits(_at(row, j)) for row in rows)) for j in candidates)
+        return next((j for j, found in votes if found * 2 > len(rows)), -1)
 
-    step = pick(layout.steps, lambda text: is_missing(text) or _is_count(text) or _damaged(text))
-    epoch = pick(layout.epochs, lambda text: is_missing(text) or _is_place(text) or _damaged(text))
-    if step < 0 and epoch < 0:
-        step = pick(layout.fallbacks, is_whole)
-    split = pick(layout.splits, lambda text: known_split(text) is not None)
-    return Choice(
-        step,
-        epoch,
-        next((j for j in layout.times if is_time(layout.names[j], first(j))), -1),
-        split if split >= 0 else pick(layout.splits, lambda t: bool(t) and not is_number(t)),
+    return (
+        pick(layout.steps, lambda text: is_missing(text) or _is_count(text) or _damaged(text)),
+        pick(layout.epochs, lambda text: is_missing(text) or _is_place(text) or _damaged(text)),
+        pick(layout.fallbacks, is_whole),
+        pick(layout.splits, lambda text: known_split(text) is not None),
+        pick(layout.splits, lambda text: bool(text) and not is_number(text)),
     )
 
 
@@ -141,6 +177,8 @@ def steps_of(cells: Cells) -> Steps:
     """Whole numbers among n cells."""
     found = numbers(counted(cells))
     good = wholes(found)
+    if len(good) == len(cells) and good.all() and not found.units:
+        return Steps(found.value.astype(np.int64), good, _NOWHERE)
     step, known = np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
     step[found.at[good]] = found.value[good].astype(np.int64)
     known[found.at[good]] = True

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainlens.chunk import Floats, Ints
 from trainlens.readers._columns import Columns, Key
-from trainlens.readers._csv.cells import Cells, Places, numbers
+from trainlens.readers._csv.cells import Cells, Clean, Places, numbers
 from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Field
 from trainlens.roles import parse_name, role_of
@@ -36,6 +36,16 @@ class Metric:
     example: str = ""
     first_odd: int = 0
     values: int = 0
+
+    def plain(self, cells: Cells) -> Floats | None:
+        """What `read` gives of n cells that all hold plain numbers, shape (n,); else None.
+
+        None as well where there is more to do: a unit is not known yet, or odd cells wait.
+        """
+        if type(cells) is not Clean or cells.empty is not None or self.unit != "" or self.odd:
+            return None
+        self.values += len(cells.value)
+        return cells.value
 
     def read(
         self, cells: Cells, line: Places, damage: LineDamage, decimal_comma: bool
@@ -118,6 +128,10 @@ class Leading:
             wall_time = None if wall_time is None else wall_time[rest]
             epoch = None if epoch is None else epoch[rest]
         self.columns.add(key, step, value, wall_time, epoch)
+
+    def has_begun(self, key: Key) -> bool:
+        """Whether points of a column go on at once."""
+        return key in self._begun
 
     def end(self) -> None:
         """Nothing more comes: what is still held is data."""

@@ -99,6 +99,13 @@ class Lines:
         """The separator."""
         return self._sep or ","
 
+    @property
+    def settled(self) -> bool:
+        """Whether the next row is one of the table, if it has the cells for it."""
+        held = self._open or self._odd or self._rows or self._done
+        begun = self.layout is not None and not self._fresh and not self._young
+        return begun and not held and self.scans and not self.only_text
+
     def finish(self) -> Iterator[Batch]:
         """Decide on everything that was held, for nothing more comes."""
         while self._open:

@@ -9,6 +9,28 @@ from trainlens.readers._csv.layout import Layout, is_header, is_telling
 
 _ASIDE = frozenset("#<=>|s \t,;")
 _DIGITS = frozenset("0123456789")
+_OF_NUMBERS = b"0123456789+-.eE"
+
+
+def plain_row(line: bytes, sep: str, width: int) -> list[float] | None:
+    """The numbers of a lone line with its end; None unless all of its cells are numbers.
+
+    Parameters
+    ----------
+    line : bytes
+    sep : str
+    width : int
+        Number of cells that it has to have.
+    """
+    if sep not in ",;\t" or line.translate(None, _OF_NUMBERS + sep.encode()) != b"\n":
+        return None
+    cells = line[:-1].split(sep.encode())
+    if len(cells) != width:
+        return None
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        return None
 
 
 def plain_columns(text: str, layout: Layout, sep: str) -> list[list[str]] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from trainlens.readers._csv.faults import LineDamage
 from trainlens.readers._csv.layout import Layout
 from trainlens.readers._csv.lines import Batch
 from trainlens.readers._csv.long import Long
+from trainlens.readers._csv.plain import plain_row
 from trainlens.readers._csv.rows import Rows
 from trainlens.readers._csv.runs import OwnRows, header_of
 from trainlens.readers._csv.settings import Settings
@@ -72,7 +74,7 @@ class CsvLog:
         """
         with self._file.reading():
             self._read(final)
-        config, notices = self._settings.take()
+        config, notices = self._settings.take(final, time.monotonic())
         if final:
             self._take(self._rows.finish())
             self._end_table()
@@ -109,6 +111,8 @@ class CsvLog:
                 self._take(self._rows.torn(piece.data))
             else:
                 self._rows.fast = self._fast
+                if lines is None and self._take_one(piece.data):
+                    continue
                 self._take(self._rows.feed(piece.data, lines))
 
     def _pieces(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
@@ -150,6 +154,20 @@ class CsvLog:
             if self._run and batch.layout.runs:
                 batch = batch._replace(layout=batch.layout.of_run(self._run))
             self._table.add(batch)
+
+    def _take_one(self, data: bytes) -> bool:
+        """Take the lone row that a poll of a growing table mostly brings; False for all else."""
+        table, rows = self._table, self._rows
+        layout = rows.layout
+        if not isinstance(table, Wide) or layout is None or layout is not self._header:
+            return False
+        if not rows.settled or self._sign == ",":
+            return False
+        cells = plain_row(data, rows.sep, layout.width)
+        if cells is None or not table.one(cells, layout):
+            return False
+        rows.line += 1
+        return True
 
     def _continues(self, layout: Layout) -> bool:
         """Whether rows go on under the same header, wider ones included."""

@@ -57,7 +57,8 @@ def runs_of(path: Path) -> tuple[str, ...]:
 class OwnRows:
     """The pieces of a file of the long form that hold the rows of one run.
 
-    Where they are is known for what was there in the beginning; what is appended is given whole.
+    Where they are is known for what was there in the beginning; what is appended is told apart
+    line by line.
 
     Parameters
     ----------
@@ -67,8 +68,11 @@ class OwnRows:
 
     def __init__(self, tail: Tail, run: str) -> None:
         self._tail = tail
+        self._run = run
         found = _places_now(tail.path)
-        header = Stretch(0, header_of(tail.path)[2], 1)
+        self._layout, self._sep, start, _ = header_of(tail.path)
+        header = Stretch(0, start, 1)
+        self._last, self._lines = found.last, found.lines
         self._todo = deque([header, *found.of.get(run, ())])
         self._known = found.end
         self._line = 1
@@ -76,8 +80,12 @@ class OwnRows:
     def pieces(self, final: bool) -> Iterator[tuple[Piece, list[int] | None]]:
         """New pieces and the numbers of their lines, where these do not simply go on."""
         for piece in self._tail.lines(final):
-            if piece.start >= self._known or piece.torn or piece.oversize:
+            if piece.torn or piece.oversize:
+                self._lines += piece.oversize
                 yield piece, None
+                continue
+            if piece.start >= self._known:
+                yield self._appended(piece)
                 continue
             yield from self._cut(piece)
             if self._tail.offset < self._known:
@@ -102,12 +110,30 @@ class OwnRows:
         if parts:
             yield Piece(piece.start, b"".join(parts), min(piece.end, self._known)), lines
         if piece.end > self._known:
-            yield Piece(self._known, piece.data[self._known - piece.start :], piece.end), None
+            yield self._appended(
+                Piece(self._known, piece.data[self._known - piece.start :], piece.end)
+            )
+
+    def _appended(self, piece: Piece) -> tuple[Piece, list[int] | None]:
+        """The rows of this run in a piece that was not there in the beginning."""
+        parts: list[bytes] = []
+        lines: list[int] = []
+        for text in piece.data.split(b"\n")[:-1]:
+            self._lines += 1
+            run = _run(text, self._layout, self._sep) if self._layout else None
+            # A line of which the run cannot be told belongs to the rows before it.
+            self._last = self._last if run is None else run
+            if self._last == self._run:
+                parts.append(text + b"\n")
+                lines.append(self._lines)
+        return Piece(piece.start, b"".join(parts), piece.end), lines
 
 
 class _Places(NamedTuple):
     of: dict[str, list[Stretch]]
     end: int
+    lines: int = 0
+    last: str | None = None
 
 
 def _places_now(path: Path) -> _Places:
@@ -123,8 +149,8 @@ def _places(path: Path, inode: int, size: int, changed: int) -> _Places:
     if layout is None:
         return _Places(found, 0)
     last: str | None = None
-    for run, begin, end, line in _scan(path, layout, sep, start, lines):
-        start = end
+    for run, begin, end, line, count in _scan(path, layout, sep, start, lines):
+        start, lines = end, line + count - 1
         # A line of which the run cannot be told belongs to the rows before it.
         name = last if run is None else run
         if name is None:
@@ -135,12 +161,12 @@ def _places(path: Path, inode: int, size: int, changed: int) -> _Places:
         else:
             held.append(Stretch(begin, end, line))
         last = name
-    return _Places(found, start)
+    return _Places(found, start, lines, last)
 
 
 def _scan(
     path: Path, layout: Layout, sep: str, start: int, line: int
-) -> Iterator[tuple[str | None, int, int, int]]:
+) -> Iterator[tuple[str | None, int, int, int, int]]:
     tail = Tail(path)
     tail.offset = start
     for piece in tail.lines():
@@ -149,7 +175,7 @@ def _scan(
         runs = ((_run(t, layout, sep), len(t) + 1) for t in texts)
         for run, group in groupby(runs, key=lambda pair: pair[0]):
             sizes = [size for _, size in group]
-            yield run, begin, begin + sum(sizes), line + 1
+            yield run, begin, begin + sum(sizes), line + 1, len(sizes)
             begin, line = begin + sum(sizes), line + len(sizes)
         if piece.oversize:
             line += 1

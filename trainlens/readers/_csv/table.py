@@ -83,6 +83,10 @@ class Table:
 
     def stretches(self) -> Iterator[Stretch]:
         """Rows and odd lines in their order."""
+        if not len(self._odd):
+            if self.rows:
+                yield Stretch(self._cells(0, self.rows), self._line, [])
+            return
         # The rows that stand before each odd line: where that changes, a stretch begins.
         before = np.searchsorted(self._line, self._odd[:, 0])
         turns = np.flatnonzero(np.diff(before, prepend=-1)).tolist()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.chunk import Floats, Ints
 from trainlens.readers._columns import Columns, Key
 from trainlens.readers._csv.axes import (
-    JUDGES,
     Choice,
     Flags,
+    certain,
     choose,
     counted,
     splits_of,
@@ -27,6 +29,9 @@ from trainlens.readers._json.axes import StepCounter
 from trainlens.readers._json.epoch_steps import EpochSteps
 from trainlens.readers._values import CLOCK_KEYS
 from trainlens.roles import parse_name
+
+_FAR = 1 << 31
+"""Steps beyond this are left to the batches."""
 
 _MOST_LEADING = 1000
 """Rows without a step at the beginning that wait for the first row that has one."""
@@ -77,6 +82,8 @@ class Wide:
             (names.index("t"), names.index("l")) if layout.form == "monitor" else (-1, -1)
         )
         self._length = 0
+        self._plan: tuple[Layout, list[tuple[Metric, Key]]] | None = None
+        self._keys: dict[tuple[int, str | None, str | None], Key] = {}
 
     @property
     def texts(self) -> list[str]:
@@ -98,8 +105,53 @@ class Wide:
             self._accept(batch, self._choice)
             return
         self._first.append(batch)
-        if sum(len(b.line) for b in self._first) >= JUDGES:
+        if certain(self._first[0].layout, self._first):
             self._decide()
+
+    def one(self, cells: Sequence[float], layout: Layout) -> bool:
+        """Take a row of plain numbers, as `add` would; False, and nothing done, if it is no such.
+
+        Parameters
+        ----------
+        cells : sequence of float
+            As many as the layout has columns, none of them NaN.
+        layout : Layout
+        """
+        choice, metrics = self._choice, self._steady(layout)
+        if choice is None or metrics is None or any(metric.odd for metric, _ in metrics):
+            return False
+        raw = cells[choice.step]
+        if not (raw.is_integer() and abs(raw) < _FAR):
+            return False
+        step, epoch = int(raw), cells[choice.epoch] if choice.epoch >= 0 else None
+        if self._within is not None and epoch is not None:
+            step = self._within.one(step, epoch)
+        self._counter.one(step)
+        self.rows += 1
+        steps, values = np.array((step,), np.int64), np.array(cells)
+        epochs = None if epoch is None else np.array((epoch,))
+        for metric, key in metrics:
+            metric.values += 1
+            at = metric.field.at
+            self.leading.columns.add(key, steps, values[at : at + 1], None, epochs)
+        return True
+
+    def _steady(self, layout: Layout) -> list[tuple[Metric, Key]] | None:
+        """The metrics of such rows with their columns; None where rows are to be looked at."""
+        if self._plan is not None and self._plan[0] is layout:
+            return self._plan[1]
+        choice = self._choice
+        if choice is None or self._waiting is not None or len(self._metrics) < len(layout.metrics):
+            return None
+        usual = layout.form == "wide" and not (layout.by_epoch or layout.runs)
+        if not usual or choice.step < 0 or choice.split >= 0 or choice.time >= 0:
+            return None
+        metrics = [m for m in self._metrics if m.field.at != choice.step]
+        found = [(m, self._key(m, None)) for m in metrics]
+        if not all(m.unit == "" and self.leading.has_begun(key) for m, key in found):
+            return None
+        self._plan = layout, found
+        return found
 
     def _decide(self) -> None:
         """Choose the axes by the first rows, and take those."""
@@ -123,6 +175,7 @@ class Wide:
         self._decide()
         self._release(None)
         self.leading.end()
+        self._plan = None
 
     def _place(self, batch: Batch) -> None:
         choice = self._choice
@@ -168,6 +221,8 @@ class Wide:
         if at >= len(batch.cells):  # rows too short for that column
             return self._placeless(batch, at)
         found = steps_of(batch.cells[at])
+        if found.known.all() and not len(found.odd):
+            return batch, found.step, found.known
         # A row without a step belongs to its neighbours, as long as it has an epoch.
         lost = ~found.known
         if self._choice is not None and self._choice.epoch >= 0:
@@ -216,7 +271,11 @@ class Wide:
         for metric in self._metrics:
             at = metric.field.at
             if at < len(batch.cells) and not self._is_axis(at, choice):
-                self._points(metric, batch, step, wall_time, epoch, labels)
+                value = metric.plain(batch.cells[at]) if labels is None else None
+                if value is None:
+                    self._points(metric, batch, step, wall_time, epoch, labels)
+                else:
+                    self.leading.add(self._key(metric, None), step, value, wall_time, epoch)
 
     def _is_axis(self, at: int, choice: Choice) -> bool:
         clock = self._started is not None and at == self._clock
@@ -253,17 +312,24 @@ class Wide:
         labels: list[str | None] | None,
     ) -> None:
         at, value = metric.read(batch.cells[metric.field.at], batch.line, self._damage, self._comma)
-        name, kind, unit = metric.field.name, metric.field.kind, metric.unit or ""
         for split, here in _by_split(labels, at):
-            shown = None if parse_name(name)[1] else split or self._split
             rows = at[here]
             self.leading.add(
-                Key(name, shown, kind, unit),
+                self._key(metric, split),
                 step[rows],
                 value[here],
                 None if wall_time is None else wall_time[rows],
                 None if epoch is None else epoch[rows],
             )
+
+    def _key(self, metric: Metric, split: str | None) -> Key:
+        asked = metric.field.at, split, metric.unit
+        key = self._keys.get(asked)
+        if key is None:
+            name = metric.field.name
+            shown = None if parse_name(name)[1] else split or self._split
+            key = self._keys[asked] = Key(name, shown, metric.field.kind, metric.unit or "")
+        return key
 
 
 def _filled(cells: Cells, decimal_comma: bool = False) -> Flags:

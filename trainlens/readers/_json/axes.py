@@ -149,7 +149,7 @@ class Fields:
         code = np.zeros(self._n, np.intp)
         for key, name in self._present(SPLIT_KEYS):
             at, values = self._cells[name].in_order()
-            words = {v: _label(key, v) for v in {v for v in values if type(v) is str}}
+            words = {v: label_of(key, v) for v in {v for v in values if type(v) is str}}
             found = [words[v] if type(v) is str else None for v in values]
             new = dict.fromkeys(f for f in found if f is not None and f not in labels)
             labels.extend(new)
@@ -194,7 +194,8 @@ def _epoch(value: Any) -> float | None:
     return number(counted(value))
 
 
-def _label(key: str, value: Any) -> str | None:
+def label_of(key: str, value: Any) -> str | None:
+    """The split that a value under one of `SPLIT_KEYS` names, None for none."""
     # "split" says what it is; the other words only count where they name a split.
     free = key == "split" and isinstance(value, str) and 0 < len(value) <= 64
     # A bare NaN comes as a text.
@@ -278,6 +279,11 @@ class StepCounter:
             self._last = int(step[-1])
         self.rows += n
         return step
+
+    def one(self, step: int) -> None:
+        """The next record is one with a step."""
+        self._last = step
+        self.rows += 1
 
     def _complete(self, step: Ints, known: NDArray[np.bool_], epoch: Floats | None) -> Ints:
         n = len(step)

@@ -56,6 +56,8 @@ class Document:
         document = parse(data, self._path.stem) if data else None
         if document is None and data and final:
             document = self._torn(data)
+        if document is None and data is not None and final and self._given:
+            self._note("replaced", "the file was cut; the numbers read before are kept")
         config: dict[str, Any] = {}
         if document is not None:
             found = settings(document)
@@ -69,7 +71,8 @@ class Document:
         notices, self._notices = tuple(self._notices), []
         return Chunk(self._columns.take(), config, notices)
 
-    def _read(self, final: bool) -> bytes:
+    def _read(self, final: bool) -> bytes | None:
+        """The content, empty where it is as before; None for a file that is gone."""
         try:
             with open(self._path, "rb") as file:
                 entry = os.fstat(file.fileno())
@@ -82,7 +85,7 @@ class Document:
             if not self._given:
                 raise NotFound(self._path, "does not exist", "check the path") from None
             self._note("unreadable", "the file is gone; what was read of it is kept")
-            return b""
+            return None
         except OSError as error:
             reason = (error.strerror or "cannot be opened").lower()
             raise Unreadable(self._path, reason, "check the permissions") from None
@@ -104,7 +107,7 @@ class Document:
         shrunk = any(name not in known for name in self._given)
         if shrunk or any(not h.goes_on(self._given.get(h.name, _empty(h.name))) for h in values):
             self._given = {}
-            self._note("assumed", "the lists were replaced; read anew from their beginning")
+            self._note("replaced", "the lists were replaced; read anew from their beginning")
         for held in values:
             self._give(held, axes)
 

@@ -36,14 +36,15 @@ class Duplicates:
         data = data[: data.rfind(b"\n", 0, self._left) + 1] if len(data) > self._left else data
         self._left -= max(len(data), 1)
         lines = data.count(b"\n") + 1
-        if data.count(b'":') <= sum(map(_names, rows[:lines])):
+        if data.count(b'":') <= sum(map(names_in, rows[:lines])):
             return []
         return sorted(repeated(data))
 
 
-def _names(row: Object, depth: int = 0) -> int:
+def names_in(row: Object, depth: int = 0) -> int:
+    """Keys of a record and of the objects in it."""
     inside = (v for v in row.values() if type(v) is dict) if depth < 20 else ()
-    return len(row) + sum(_names(v, depth + 1) for v in inside)
+    return len(row) + sum(names_in(v, depth + 1) for v in inside)
 
 
 def repeated(data: bytes) -> set[str]:

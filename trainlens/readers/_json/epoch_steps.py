@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,28 @@ class EpochSteps:
         result[rows[late]] = raw[late] + passed * self._length
         return result
 
+    def one(self, step: int, epoch: float) -> int:
+        """The same for one record of the training that has a step and an epoch."""
+        if not (math.isfinite(epoch) and abs(epoch) < 1e9):
+            return step
+        whole = math.floor(epoch)
+        self._first = whole if self._first is None else self._first
+        late = self._length is not None
+        if not late and self._last is not None:
+            before, epoch_before = self._last
+            late = step <= before and whole > epoch_before
+            if late:
+                self._length = self._length_at(before, epoch_before)
+            elif step > before:
+                self._interval = step - before
+        self._last = step, whole
+        return step + max(whole - self._first, 0) * (self._length or 0) if late else step
+
+    def _length_at(self, step: int, epoch: int) -> int:
+        """Steps of an epoch, where the last one before the count begins again is known."""
+        epochs_per = max(epoch - (self._first or 0) + 1, 1)
+        return -(-(step + self._interval) // epochs_per)
+
     def _find(self, raw: Ints, whole: Ints) -> int:
         """Look for the first step that starts again; its place, the number of rows for none."""
         before = [] if self._last is None else [self._last]
@@ -66,6 +90,5 @@ class EpochSteps:
         self._interval = int(rises[-1]) if len(rises) else self._interval
         if not len(again):
             return len(raw)
-        epochs_per = max(int(epochs[stop - 1]) - (self._first or 0) + 1, 1)
-        self._length = -(-(int(steps[stop - 1]) + self._interval) // epochs_per)
+        self._length = self._length_at(int(steps[stop - 1]), int(epochs[stop - 1]))
         return stop - len(before)

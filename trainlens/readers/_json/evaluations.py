@@ -20,6 +20,11 @@ class Evaluations:
     def __init__(self) -> None:
         self._last: tuple[int, float] | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether rows of a training of this dialect have come."""
+        return self._last is not None
+
     def find(self, fields: Fields) -> tuple[Flags, Flags] | None:
         """Rows of the training and of evaluations, each of shape (n,); None for another dialect.
 

@@ -62,6 +62,11 @@ class Fast:
         self._stretch = _STRETCH
         self.taken = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether it holds no records that are still to become columns."""
+        return self._scanner is None
+
     def read(self, data: bytes, at: int, config_keys: Set[str]) -> int:
         """Take plain records from `at` on; the place of the first line that is left.
 

@@ -26,12 +26,16 @@ from trainlens.readers._json.records import Records
 from trainlens.readers._json.rewritten import Rewritten
 from trainlens.readers._json.rows import leaves
 from trainlens.readers._json.sniff import counts, goes_on, tells
+from trainlens.readers._json.steady import Steady
 from trainlens.readers._lines import Piece
 from trainlens.readers._values import number
 from trainlens.readers.base import HEAD
 from trainlens.words import plural
 
 _SCHEMA = b'"trainlens.log/'
+_BLANK = b"\xef\xbb\xbf \t\r\n\0"
+_SOME = 64
+"""Bytes that tell whether a file begins as an array."""
 
 
 class JsonLines:
@@ -49,6 +53,7 @@ class JsonLines:
         self._events = Events(path.name)
         self._records = Records()
         self._fast = Fast(self._records)
+        self._steady = Steady(self._records)
         self._array = Rewritten()
         self._duplicates = Duplicates()
         self._around = 0
@@ -77,6 +82,7 @@ class JsonLines:
         if final:
             self._settle_first(None)
             self._close()
+            self._steady.forget()
         if self._records.assumed:
             self._file.note("assumed", self._records.assumed, key="steps")
         config, self._config = {**self._records.take_settings(), **self._config}, {}
@@ -105,10 +111,11 @@ class JsonLines:
             self._by_lines = None
 
     def _begin_anew(self, why: str) -> None:
-        self._file.note("assumed", why, again=True)
+        self._file.note("replaced", why, again=True)
         self._settle_first(None)
         self._begun, self._headers, self._config_keys = False, 0, set()
         self._records.restart()
+        self._steady.forget()
 
     def _read_lines(self, final: bool) -> None:
         for piece in self._file.tail.lines(final):
@@ -124,6 +131,9 @@ class JsonLines:
 
     def _take_lines(self, data: bytes, start: int) -> None:
         at = 0
+        if self._begun and self._fast.idle:
+            at = self._steady.read(data, self._config_keys)
+            self._duplicates.skip(at)
         while at < len(data):
             if self._begun:
                 stop = self._fast.read(data, at, self._config_keys)
@@ -158,6 +168,20 @@ class JsonLines:
                 if rest:
                     start = piece.start + end
                     self._torn(start, piece.end, Found([], "an unfinished record", 1))
+            if piece.torn and not rest and self._array.missing and self._is_whole(piece.data[end:]):
+                self._cut()
+        if final and self._array.missing:
+            self._cut()
+
+    def _is_whole(self, behind: bytes) -> bool:
+        """Whether bytes behind the last record say that the file is not being written anew."""
+        return b"]" in behind or self._file.tail.peek(_SOME).lstrip(_BLANK)[:1] != b"["
+
+    def _cut(self) -> None:
+        self._array.cut()
+        self._file.note(
+            "replaced", "the file was cut; the records read before are kept", again=True
+        )
 
     def _look_for_duplicates(self, data: bytes, rows: list[Object]) -> None:
         twice = [name for name in self._duplicates.look(data, rows) if name not in self._twice]
@@ -217,6 +241,7 @@ class JsonLines:
             self._file.note("assumed", what, again=True)
             self._records.restart()
         self._records.native = True
+        self._steady.forget()
 
     def _admit(self, rows: Sequence[Object]) -> None:
         if not rows:
@@ -251,8 +276,6 @@ class JsonLines:
             self._file.note("skipped", no_numbers([f"{n} ({what})" for n, what in skipped.items()]))
         if self._around:
             self._file.note("skipped", f"{plural(self._around, 'line')}: {AROUND}")
-        if self._array.missing and self._by_lines is False:
-            self._file.note("assumed", "the file was cut; the records read before are kept")
         if not self._records.count:
             self._file.note("empty", "no records yet" if self._headers else "no records")
 

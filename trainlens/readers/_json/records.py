@@ -107,6 +107,47 @@ class Records:
         self._set_aside(cells, rows)
         self.add_cells(cells, len(rows))
 
+    def key(self, name: Name, split: str | None) -> Key | None:
+        """The column of a name, None where no number of it has come so far."""
+        return self._key(name, split) if name in self._units else None
+
+    def is_silent(self, name: Name) -> bool:
+        """Whether it has been noted that a name holds no numbers."""
+        return _printable(name.name) in self._skipped
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a step may count epochs, see `Evaluations`."""
+        return self._evaluations.begun
+
+    def add_one(
+        self,
+        step: int,
+        wall_time: float | None,
+        epoch: float | None,
+        training: bool,
+        points: list[tuple[Key, float]],
+    ) -> None:
+        """Take the next record, of which everything is known; as `add_cells` would.
+
+        Parameters
+        ----------
+        step : int
+        wall_time, epoch : float or None
+        training : bool
+            Whether it is of the split of the training, or of none.
+        points : list of (Key, float)
+        """
+        if training and epoch is not None and not self._whole_run:
+            step = self._within.one(step, epoch)
+        self._steps.one(step)
+        steps = np.array((step,), np.int64)
+        times = None if wall_time is None else np.array((wall_time,))
+        epochs = None if epoch is None else np.array((epoch,))
+        values = np.array([value for _, value in points], np.float64)
+        for i, (key, _) in enumerate(points):
+            self._columns.add(key, steps, values[i : i + 1], times, epochs)
+
     def add_cells(self, cells: dict[Name, Cells], n: int) -> None:
         """Take the cells of the next n records, which hold no configurations; changes `cells`."""
         said, before = self._reports.take(cells), self.count

@@ -156,15 +156,17 @@ def _texts(held: Cells, key: str) -> Iterator[Said]:
 
     def tells(text: str) -> bool:
         if text not in known:
-            known[text] = _tells(text, key)
+            known[text] = tells_fault(text, key)
         return known[text]
 
     for record, text in held.said(tells):
         yield Said(record, text if key in _ERRORS else f"{key}: {text}")
 
 
-def _tells(text: str, key: str) -> bool:
-    """Whether a text says that something went wrong."""
+def tells_fault(text: str, key: str) -> bool:
+    """Whether a text under a key, in lower case, says that something went wrong."""
+    if key not in _ERRORS and key not in _ANYTHING:
+        return False
     if text.strip().lower() in _NOTHING or number(text) is not None:
         return False
     return key in _ERRORS or FAULT.search(text[:1000]) is not None

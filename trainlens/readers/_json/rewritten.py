@@ -27,6 +27,10 @@ class Rewritten:
         """Records that the array had and, as far as it was read, has no longer."""
         return len(self._known) - self._at
 
+    def cut(self) -> None:
+        """What is missing has gone."""
+        del self._known[self._at :]
+
     def new(self, rows: Sequence[Object]) -> tuple[Sequence[Object], bool]:
         """The records that were not there before.
 

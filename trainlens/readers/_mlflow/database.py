@@ -233,7 +233,7 @@ class DatabaseRun:
 
     def _take(self, seen: _Seen) -> None:
         if seen.restarted:
-            self._note("assumed", "rows were deleted or moved; the run was read anew")
+            self._note("replaced", "rows were deleted or moved; the run was read anew")
             self._rows, self._zeros, self._last = {}, {}, None
         rows = seen.points.rows
         if rows:
@@ -292,7 +292,7 @@ class DatabaseRun:
 
     def _refused(self, error: OSError) -> None:
         if self._signature is not None:
-            self._once("unreadable", "the database is gone; what was read of it is kept")
+            self._once("unreadable", "the database is gone; what was read of it is kept", 0)
         elif isinstance(error, FileNotFoundError):
             raise NotFound(self._path, "does not exist", "check the path") from None
         else:

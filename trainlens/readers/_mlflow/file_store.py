@@ -106,28 +106,33 @@ class FileRun:
     def _gone(self) -> Iterator[Notice]:
         if self._seen is None:
             raise NotFound(self._path, "does not exist", "check the path")
-        yield from self._once("", "the folder is gone; what was read of it is kept")
+        yield from self._once("", "the folder is gone; what was read of it is kept", 0)
 
     def _read_metrics(self, final: bool) -> list[Notice]:
         for name, entry in values_below(self._path / "metrics"):
             if name not in self._metrics:
                 self._metrics[name] = MetricFile(Path(entry.path), name)
         notices: list[Notice] = []
+        lost: list[str] = []
         for name, file in self._metrics.items():
             try:
                 notices += file.poll(self._columns, final)
             except NotFound:
-                notices += self._once(name, "the file is gone; what was read of it is kept")
+                gone = "the file is gone; what was read of it is kept"
+                notices.append(Notice("replaced", f"metrics/{name}", gone))
+                lost.append(name)
             except Unreadable as error:
                 notices += self._once(name, f"cannot be read ({error.problem}); {error.remedy}")
+        for name in lost:
+            del self._metrics[name]
         return notices
 
-    def _once(self, name: str, text: str) -> list[Notice]:
+    def _once(self, name: str, text: str, lost: int | None = None) -> list[Notice]:
         where = f"metrics/{name}" if name else self._path.name
         if where in self._told:
             return []
         self._told.add(where)
-        return [Notice("unreadable", where, text, None)]
+        return [Notice("unreadable", where, text, lost)]
 
     def _settings_seen(self) -> object:
         """What changes when a parameter, a tag or meta.yaml does."""

@@ -72,7 +72,7 @@ class MetricFile:
         if final or self._tail.changed():
             if self._tail.offset and self._tail.replaced():
                 text = "the file was replaced or cut; read anew from its beginning"
-                self._notices.append(Notice("assumed", self._label, text))
+                self._notices.append(Notice("replaced", self._label, text))
                 self._rows = 0
                 self._zeros = ZeroSteps()
             for piece in self._tail.lines(final):

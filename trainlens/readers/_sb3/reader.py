@@ -123,9 +123,9 @@ class Evaluations:
         begin = self._count
         if self._given is not None and not _continues(self._given, found, begin):
             if not found.whole:
-                self._note("corrupt", "the file is damaged by now; what was read before is kept")
+                self._note("replaced", "the file is damaged by now; what was read before is kept")
                 return
-            self._note("assumed", "the file was written anew by another training; read whole")
+            self._note("replaced", "the file was written anew by another training; read whole")
             begin = 0
         for name, values in found.values.items():
             columns.add(Key(name), found.step[begin:], values[begin:])
@@ -140,9 +140,9 @@ def _continues(before: _Found, now: _Found, count: int) -> bool:
     if len(now.step) < count or not np.array_equal(before.step[:count], now.step[:count]):
         return False
     return all(
-        np.array_equal(values[:count], now.values[name][:count], equal_nan=True)
+        name in now.values
+        and np.array_equal(values[:count], now.values[name][:count], equal_nan=True)
         for name, values in before.values.items()
-        if name in now.values
     )
 
 

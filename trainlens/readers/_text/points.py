@@ -38,7 +38,8 @@ class Points:
         self._units = Units()
         self._lines: list[Line] = []
         self._columns = Columns()
-        self._shapes: dict[str, deque[str]] = {}
+        self._shapes: dict[str, deque[str | tuple[str, str]]] = {}
+        self._keys: dict[tuple[str, str | None, str, str | None], tuple[Key, float]] = {}
         self._unread: dict[str, deque[Callable[[], str]]] = {}
         self._said: dict[str, str | None] = {}
 
@@ -95,7 +96,8 @@ class Points:
         all had as many digits.
         """
         unread = [find() for find in self._unread.get(pair.name, ())]
-        recent = [*self._shapes.get(pair.name, ()), *unread][-RECENT:]
+        held = [x if isinstance(x, str) else _shape(*x) for x in self._shapes.get(pair.name, ())]
+        recent = [*held, *unread][-RECENT:]
         shape = _shape(pair.text, pair.unit)
         return len(recent) > 2 and shape != "" and set(recent) == {shape}
 
@@ -106,11 +108,24 @@ class Points:
         return False
 
     def _remember(self, name: str, text: str, unit: str) -> None:
-        self._shapes.setdefault(name, deque(maxlen=RECENT))
-        unread = self._unread.setdefault(name, deque(maxlen=RECENT))
-        unread.append(partial(_shape, text, unit))
+        shapes = self._shapes.get(name)
+        if shapes is None:
+            shapes = self._shapes[name] = deque(maxlen=RECENT)
+        if name in self._unread:
+            self._unread[name].append(partial(_shape, text, unit))
+        else:
+            shapes.append((text, unit))
 
     def _key(self, pair: Pair, split: str | None) -> tuple[Key, float]:
+        asked = pair.name, pair.split, pair.unit, split
+        found = self._keys.get(asked)
+        if found is None:
+            if len(self._keys) >= 4 * _MOST_NAMES:
+                self._keys.clear()
+            found = self._keys[asked] = self._new_key(pair, split)
+        return found
+
+    def _new_key(self, pair: Pair, split: str | None) -> tuple[Key, float]:
         split = pair.split or split
         # A name that says its split itself is believed.
         split = None if not pair.split and parse_name(pair.name)[1] else split
@@ -123,6 +138,8 @@ class Points:
     def _store(self) -> None:
         lines, self._lines = self._lines, []
         if not lines:
+            return
+        if len(lines) == 1 and lines[0].step is not None and self._store_one(lines[0]):
             return
         known = np.array([line.step is not None for line in lines], bool)
         epoch = np.array([math.nan if x.epoch is None else x.epoch for x in lines], np.float64)
@@ -145,6 +162,22 @@ class Points:
                 self._columns.add(key, step, value, wall, epoch)
             else:
                 self._columns.add(key, step[at], value, wall[at], epoch[at])
+
+    def _store_one(self, line: Line) -> bool:
+        """The same for a line that has a step; False where it says a metric twice."""
+        keys = [self._key(pair, line.split) for pair in line.pairs]
+        if len({key for key, _ in keys}) < len(keys):
+            return False
+        self._counter.one(line.step or 0)
+        step = np.array((line.step,), np.int64)
+        epoch = np.array((math.nan if line.epoch is None else line.epoch,), np.float64)
+        wall = np.array((math.nan if line.wall_time is None else line.wall_time,), np.float64)
+        values = [pair.value if factor == 1.0 else pair.value * factor
+                  for pair, (_, factor) in zip(line.pairs, keys, strict=True)]  # fmt: skip
+        value = np.array(values, np.float64)
+        for i, (key, _) in enumerate(keys):
+            self._columns.add(key, step, value[i : i + 1], wall, epoch)
+        return True
 
 
 def _shape_in(groups: Callable[[], Groups], group: int, unit: str) -> str:

@@ -155,7 +155,7 @@ class EventFile:
         if size < at or not head.startswith(self._head) or tail != self._tail:
             self._restart()
             message = "the file was replaced or cut; it is read again from its beginning"
-            batch.notices.append(Notice("assumed", self.path.name, message))
+            batch.notices.append(Notice("replaced", self.path.name, message))
         self._head = head
 
     def _read(self, file: BinaryIO, size: int, final: bool, batch: Batch) -> None:

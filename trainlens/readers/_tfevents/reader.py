@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainlens.readers._packed import Unfolded
+from trainlens.readers._still import Still
 from trainlens.readers._tfevents import yaml_file
 from trainlens.readers._tfevents.copies import Copies
 from trainlens.readers._tfevents.fallback import Points
@@ -19,9 +19,7 @@ from trainlens.readers._tfevents.settings import Settings
 from trainlens.readers._tfevents.yaml_file import YamlFile
 from trainlens.readers._wrapping import can_unfold, wrapping_of
 from trainlens.readers.base import Look
-from trainlens.run import Chunk, Column, Floats, Notice, unknown
-
-Number = TypeVar("Number", np.int64, np.float64)
+from trainlens.run import Chunk, Column, Floats, Ints, Notice, unknown
 
 
 class TensorBoardReader:
@@ -45,6 +43,8 @@ class TensorBoardReader:
         self._told: set[Path] = set()
         self._yaml = YamlFile(path / yaml_file.NAME)
         self._missing = False
+        self._still = Still(path)
+        self._settled: list[EventFile] = []
 
     def poll(self, final: bool = False) -> Chunk:
         """Everything new in all files, each record once.
@@ -54,22 +54,41 @@ class TensorBoardReader:
         final : bool
             See `Reader.poll`.
         """
+        if final:
+            self._still.forget()
+        elif self._still.same(time.monotonic()) and self._settled:
+            return self._poll_settled()
         try:
             names = event_files(self.path) if self.path.is_dir() else [self.path]
         except OSError as error:
             return self._no_folder(error)
+        listed = len(names)
         unfolding: list[Notice] = []
         looks = {name: Look(name) for name in names}
         names = [self._unpacked(look, final, unfolding) for look in looks.values()]
         self._follow_renames(names)
+        unfolding += self._removed(names)
         names = [name for name in names if self._wanted(looks.get(name) or Look(name))]
         found = {}
-        for group in self._copies.groups(names, looks):
+        groups = self._copies.groups(names, looks)
+        for group in groups:
             for name in group:
                 found[name] = self._poll(name, group, final)
         batches = [found[name] for name in names]
+        files = [self._files[name] for name in names]
+        plain = len(groups) == listed and not final and not self._unfolded
+        self._settled = files if plain and all(file.position for file in files) else []
         config, notices = self._yaml.poll(final)
         notices += unfolding
+        for batch in batches:
+            config.update(batch.config)
+            notices += batch.notices
+        return Chunk(tuple(_columns(batches)), config, tuple(notices))
+
+    def _poll_settled(self) -> Chunk:
+        """The same while the folder stays as it is, every file in it is read, and none a copy."""
+        batches = [file.poll(False) for file in self._settled]
+        config, notices = self._yaml.poll(False) if self._yaml.there else ({}, [])
         for batch in batches:
             config.update(batch.config)
             notices += batch.notices
@@ -137,7 +156,26 @@ class TensorBoardReader:
     def _old_name(self, path: Path) -> Path | None:
         inode = _inode(path)
         same = (old for old, file in self._files.items() if inode and file.inode == inode)
-        return next((old for old in same if _inode(old) != inode), None)
+        moved = next((old for old in same if _inode(old) != inode), None)
+        if moved or path not in self._copied_to:
+            return moved
+        # What was packed meanwhile: the copy of its content goes on where the file ended.
+        gone = (old for old, file in self._files.items() if file.position and not _inode(old))
+        return next((old for old in gone if self._files[old].continues_in(path)), None)
+
+    def _removed(self, names: list[Path]) -> list[Notice]:
+        """Say so where a file is gone and others are still there; a folder may come back whole."""
+        gone = [p for p, f in self._files.items() if f.position and p not in names]
+        if not (names and self.path.is_dir()):
+            return []
+        for path in gone:
+            del self._files[path]
+        text = "the file is gone; what was read of it is kept"
+        return [Notice("replaced", path.name, text) for path in gone]
+
+    @property
+    def _copied_to(self) -> set[Path]:
+        return {unfolded.content for unfolded in self._unfolded.values()}
 
     def _no_folder(self, error: OSError) -> Chunk:
         if self._missing:
@@ -161,14 +199,19 @@ def _columns(batches: Iterable[Batch]) -> Iterator[Column]:
             parts.setdefault(points[0].decode("utf-8", "replace"), []).append(points)
     blank: dict[int, Floats] = {}
     for name, held in parts.items():
-        step = _join([np.frombuffer(p[1], np.int64) for p in held])
-        value = _join([np.frombuffer(p[2], np.float64) for p in held])
-        wall_time = _join([np.frombuffer(p[3], np.float64) for p in held])
+        step, value, wall_time = _axes(held)
         epoch = blank.get(len(step))
         if epoch is None:
             epoch = blank[len(step)] = unknown(len(step))
         yield Column(name, step, value, wall_time, epoch)
 
 
-def _join(arrays: list[NDArray[Number]]) -> NDArray[Number]:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+def _axes(held: list[Points]) -> tuple[Ints, Floats, Floats]:
+    """Steps, values and times of one tag."""
+    parts = [
+        (np.frombuffer(p[1], np.int64), np.frombuffer(p[2]), np.frombuffer(p[3])) for p in held
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    steps, values, times = zip(*parts, strict=True)
+    return np.concatenate(steps), np.concatenate(values), np.concatenate(times)

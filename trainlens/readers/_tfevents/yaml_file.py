@@ -26,6 +26,11 @@ class YamlFile:
         self._seen: tuple[int, int, int] | None = None
         self._notice: Notice | None = None
 
+    @property
+    def there(self) -> bool:
+        """Whether the file has been seen."""
+        return self._seen is not None
+
     def poll(self, final: bool) -> tuple[dict[str, Any], list[Notice]]:
         """Settings that are new, and, at the end, why they could not be read.
 

@@ -62,11 +62,14 @@ class TrainerStateReader:
         config: dict[str, Any] = {}
         if not found:
             notices += self._gone()
-        elif final or seen != self._seen:
-            history = read_history(found, self._path, final)
+        elif final or seen != self._seen or not self._given:
+            # A first state that stays torn from one poll to the next is nothing that comes yet.
+            left = seen == self._seen and not self._given
+            history = read_history(found, self._path, final or left)
             if history is not None and not self._waits(history, final):
                 self._check(history)
-                notices += [*self._take(history), *history.notices]
+                notices += [*self._take(history), *self._fewer(history)]
+                notices += history.notices if final or not left else []
                 config, self._config = self._changed(history), _config(history)
         self._seen = seen
         if final:
@@ -106,7 +109,14 @@ class TrainerStateReader:
         if same == len(given):
             return []
         text = "the history was written anew; what was read before is kept, as an attempt"
-        return [Notice("assumed", self._path.name, f"{text}; it differs from entry {same + 1} on")]
+        return [Notice("replaced", self._path.name, f"{text}; it differs from entry {same + 1} on")]
+
+    def _fewer(self, history: History) -> list[Notice]:
+        """Say so where settings are gone, as in a state that is damaged by now."""
+        if self._config.keys() <= _config(history).keys():
+            return []
+        text = "settings that were read before are gone; they are kept"
+        return [Notice("replaced", self._path.name, text)]
 
     def _changed(self, history: History) -> dict[str, Any]:
         config = _config(history)
