@@ -139,6 +139,13 @@ def test_at_the_end_nothing_has_to_last():
     assert Told()(finding("divergence"), final=True) == [("opened", 1, "divergence")]
 
 
+def test_of_a_run_that_stands_still_nothing_has_to_last():
+    told = Told()
+    assert told(finding("divergence"), settled=True) == [("opened", 1, "divergence")]
+    unsure = [said_of("divergence", Status.SKIP)]
+    assert told(others=unsure, settled=True) == []
+
+
 def test_worse_is_told_at_once_and_milder_when_it_lasts():
     told = Told()
     told(finding())

@@ -97,6 +97,12 @@ def test_an_urgent_look_need_not_wait_for_others():
     assert desk.round(grown="b", urgent="b") == ["b"]
 
 
+def test_new_points_do_not_wait_for_many_looks():
+    desk = Desk("abcdefgh", cost=0.1)
+    assert len(desk.round(grown="abcdefgh")) == 3
+    assert len(desk.round(grown="abcdefgh", urgent="abcdefgh")) == 8
+
+
 def test_everything_is_looked_at_where_that_is_wanted():
     desk = Desk("abcdefgh", cost=10.0)
     assert desk.round(grown="abcdefgh", everything=True) == list("abcdefgh")

@@ -116,7 +116,7 @@ def _watched(paths: tuple[str, ...], options: dict[str, Any], asked: Asked) -> i
                 monitor, view, rhythm, page=page, reactions=reactions, events=events
             )  # fmt: skip
     if stopped:
-        click.echo(f"Stopped: {stopped}", err=True)
+        click.echo(stopped, err=True)
     return int(bool(stopped) or (options["strict"] and monitor.lost))
 
 

@@ -127,6 +127,7 @@ class Ledger:
         at: float,
         points: Callable[[Finding], int],
         *,
+        settled: bool = False,
         final: bool = False,
     ) -> list[Change]:
         """Enter what a look has found, and say what is new.
@@ -142,9 +143,10 @@ class Ledger:
             Unix seconds.
         points : callable
             How many points the metric of a finding has.
+        settled : bool
+            Whether the run stands still: nothing has to prove that it lasts.
         final : bool
-            Whether there may be no further look: nothing has to prove that it lasts, and what
-            was not found has ended.
+            Whether there may be no further look: so, too, and what was not found has ended.
 
         Returns
         -------
@@ -164,7 +166,7 @@ class Ledger:
                 said += [(k, entry, before) for k, before in _entered(entry, finding, final)]
             else:
                 entry.finding = finding
-                if final or _lasts(entry, points(finding)):
+                if settled or final or _lasts(entry, points(finding)):
                     self.last += 1
                     entry.number, entry.told = self.last, True
                     said.append((OPENED, entry, None))

@@ -20,6 +20,9 @@ from trainlens.readers.base import Source
 REGULAR, URGENT, FIRST = 0.03, 0.2, 0.5
 """Shares of a core for looks that can wait, that should not, and for the first at each run."""
 _RESERVE = 1.0
+_AT_ONCE = 0.25
+"""Seconds of processor time after which looks that can wait leave it to the next round: new points
+are more than a verdict."""
 _LONG = 200_000
 """Points of a run from which on a look is taken in a process of its own."""
 _AGES = (60.0, 300.0, 1800.0)
@@ -139,11 +142,12 @@ class Looks:
             Whether all that is due is looked at, whatever it costs.
         """
         yield from self._returned(wait=everything)
-        held = dict(runs)
+        held, spent = dict(runs), 0.0
         for key in self._order(held):
             due, run = self._due[key], held[key]
             budget = self._budget(due)
-            if not (everything or budget.allows(tick)):
+            late = spent > _AT_ONCE and not due.urgent
+            if not everything and (late or not budget.allows(tick)):
                 continue
             if self._apart and run.points >= _LONG:
                 if self._away is None:
@@ -153,7 +157,7 @@ class Looks:
                 continue
             found = self._take(wanted(key), run.source, run.name)
             self._settle(due, run)
-            self._pay(found, budget)
+            spent += self._pay(found, budget)
             yield key, found
 
     @property
@@ -180,12 +184,13 @@ class Looks:
     def _settle(self, due: Due, run: Subject) -> None:
         due.points, due.urgent, due.since = run.points, False, 0.0
 
-    def _pay(self, found: Looked | Failure, budget: Budget) -> None:
+    def _pay(self, found: Looked | Failure, budget: Budget) -> float:
         cost = found.cost if isinstance(found, Looked) else 0.001
         budget.spend(cost)
         if budget is not self._regular:
             # Who has just looked at what was urgent waits with the rest.
             self._regular.spend(cost)
+        return cost
 
     def _send(self, key: str, run: Subject, wanted: Wanted) -> None:
         import multiprocessing

@@ -225,11 +225,10 @@ class Monitor:
             if isinstance(found, Looked) and key in self._runs:
                 self._runs[key].looked = found
                 run = self._runs[key].run
-                # What a run that has stopped looks like at its end has lasted.
-                over = final or run.state(tick) == QUIET
                 changes += self._ledger.see(
-                    key, found.told, found.prints, now, run.points_of, final=over
-                )
+                    key, found.told, found.prints, now, run.points_of,
+                    settled=run.state(tick) == QUIET, final=final,
+                )  # fmt: skip
         return changes
 
     def _standing(self, key: str, held: _Held, tick: float) -> Standing:

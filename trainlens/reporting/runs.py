@@ -168,12 +168,18 @@ def ranking_key(leads: Iterable[Key | None]) -> Key | None:
 
 
 def looks(flagged: Sequence[bool]) -> Iterator[tuple[int | None, int]]:
-    """Colour and dash of each run: the flagged ones first, the others while colours last."""
+    """Colour and dash of each run: the flagged ones first, the others while colours last.
+
+    Where there is a colour for each, they go by the order of the runs: on a page that is made
+    again and again, a run keeps its own when another one is flagged.
+    """
     # Without any flagged run, up to 16 can still be told apart with dashes; of more, colour
     # would only say that there are many.
     spare = _COLOURS if any(flagged) else 2 * _COLOURS
     spare = spare if len(flagged) <= 2 * _COLOURS else 0
-    place = {i: k for k, i in enumerate(sorted(range(len(flagged)), key=lambda i: not flagged[i]))}
+    order = range(len(flagged))
+    ranked = order if len(flagged) <= _COLOURS else sorted(order, key=lambda i: not flagged[i])
+    place = {i: k for k, i in enumerate(ranked)}
     for i, flag in enumerate(flagged):
         k = place[i]
         yield (k % _COLOURS, k // _COLOURS) if flag or k < spare else (None, 0)
