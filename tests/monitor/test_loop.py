@@ -293,3 +293,26 @@ def test_a_log_that_is_rotated_is_one_run(tmp_path):
     assert [(r.points, r.step) for r in update.runs] == [(420, 419)]
     kinds = [(kind, rule) for kind, rule, _ in watch.told]
     assert kinds == [("opened", "loss-spike"), ("opened", "non-finite")]
+
+
+@pytest.mark.parametrize(("hours", "told"), [(1, True), (5, True), (7, False), (500, False)])
+def test_a_run_that_was_over_long_before_is_not_called_silent(log, hours, told):
+    watch = Watch(log)
+    add(log, *(record(s, falling(s)) for s in range(300)))
+    os.utime(log, (1.7e9 + watch.time - 3600 * hours,) * 2)
+    watch.round()
+    assert (("opened", "stalled-log", 299) in watch.told) is told
+
+
+def test_a_silence_that_was_told_goes_on(log, tmp_path):
+    file = tmp_path / "s.json"
+    add(log, *(record(s, falling(s)) for s in range(300)))
+    written, told = 1.7e9 + 1000, []
+    for hours in (1, 5, 20, 40, 60):
+        watch = Watch(log, ledger=state.load(file), file=file)
+        watch.jump = 3600.0 * hours
+        os.utime(log, (written, written))
+        for _ in range(3):
+            watch.round()
+        told += watch.told
+    assert told == [("opened", "stalled-log", 299)]

@@ -78,6 +78,8 @@ class Followed:
     epoch : float or None
     grown : float or None
         Tick at which points came last.
+    grew : bool
+        Whether points came after those that were there at the first poll.
     failure : str
         Why nothing can be read at the moment; else empty.
     outdated : bool
@@ -88,6 +90,7 @@ class Followed:
         self.source, self.name = source, name
         self._meanings = meanings
         self.grown: float | None = None
+        self.grew = False
         self._interval = 0.0
         self.failure = self._state = ""
         self._told = ""
@@ -223,6 +226,7 @@ class Followed:
             tick -= max(0.0, now - written) if written is not None else 0.0
         else:
             # A mean of the intervals between growths, the last few counting most.
+            self.grew = True
             apart = tick - self.grown
             self._interval += 0.2 * (apart - self._interval) if self._interval else apart
         self.grown = tick

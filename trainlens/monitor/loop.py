@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SETTLED = 60.0
 """Seconds without growth after which an unfinished last record is taken for lost."""
+_STALLED, _LONG_OVER = "stalled-log", 6 * 3600.0
+"""Of a run that was silent for so many seconds when the watch began, silence is not told."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ class Monitor:
             age = self._runs[key].run.age(tick) or 0.0
             settled = final or age >= _SETTLED
             pages = len(self._runs) if self._pages else 0
-            return Wanted(self._judge, now, age, settled, pages, self._target)
+            silence = age if self._may_stall(key, age) else 0.0
+            return Wanted(self._judge, now, silence, settled, pages, self._target)
 
         changes: list[Change] = []
         runs = [(key, held.run) for key, held in self._runs.items() if not held.run.failure]
@@ -230,6 +233,11 @@ class Monitor:
                     settled=run.state(tick) == QUIET, final=final,
                 )  # fmt: skip
         return changes
+
+    def _may_stall(self, key: str, age: float) -> bool:
+        """Whether the silence of a run is news: not that of one that was over long before."""
+        told = any(e.finding.rule == _STALLED for e in self._ledger.account(key).open)
+        return self._runs[key].run.grew or age <= _LONG_OVER or told
 
     def _standing(self, key: str, held: _Held, tick: float) -> Standing:
         if held.shown != held.run.points:

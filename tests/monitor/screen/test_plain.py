@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
-from screen_updates import AT, NAN, change, failing, finding, standing, trail, update
+from screen_updates import AT, CHANCE, NAN, change, failing, finding, standing, trail, update
 
 from trainlens.monitor.model import Standing
 from trainlens.monitor.screen import plain
@@ -137,3 +137,22 @@ def test_times_that_are_none_do_not_fail():
     told = replace(update(standing()), at=float("nan"))
     assert lines(told)[0] == "--:--:--  watching runs · at an unknown date"
     assert lines(told, update(standing(points=1)))[0].startswith("--:--:--  exp3: ")
+
+
+def test_a_chance_is_told_and_what_is_behind_it_where_the_advice_is_new():
+    go_on = replace(CHANCE, probability=0.6, advice="go on", because="It still falls.")
+    first = update(standing(chance=go_on), round=1)
+    assert "chance 60 %, go on" in lines(first)[1]
+    assert lines(first)[2].endswith("It still falls.")
+    later = update(standing(chance=go_on, points=10**6), round=2)
+    assert [line for line in lines(later, first) if "falls" in line] == []
+    stop = update(standing(chance=replace(go_on, probability=0.01, advice="stop")), round=3)
+    assert lines(stop, later)[-1].endswith("It still falls.")
+
+
+def test_a_chance_that_cannot_be_known_is_explained_once():
+    unknown = replace(CHANCE, probability=None, advice="", because="No planned end is known.")
+    first = update(standing(chance=unknown), round=1)
+    assert "chance" not in lines(first)[1]
+    assert lines(first)[2].endswith("No planned end is known.")
+    assert lines(update(standing(chance=unknown), round=2), first) == []

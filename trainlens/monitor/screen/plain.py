@@ -89,6 +89,8 @@ def _runs(update: Update, before: Update | None, colour: bool) -> Iterator[str]:
     shown = news if len(update.runs) > 1 or not grown else update.runs
     for run in shown:
         yield _standing(run, colour)
+    for run, old in known:
+        yield from _chance(run, old)
     for run in update.runs:
         yield from (f"{told.name(run)}: notice: {_brief(text)}" for text in run.notices)
 
@@ -119,12 +121,22 @@ def _standing(run: Standing, colour: bool) -> str:
     ]
     if run.throughput is not None:
         items.append(told.valued(*run.throughput))
-    if run.chance is not None and run.chance.advice:
-        items.append(f"advice: {clean(run.chance.advice)}")
+    if run.chance is not None and run.chance.probability is not None:
+        share = words.percent(run.chance.probability, 2)
+        items.append(f"chance {share}, {clean(run.chance.advice) or 'at its end'}")
     items.append(told.state(run))
     verdict = clean(run.verdict) or "not judged yet"
     items.append(standing(verdict, run.verdict) if colour else verdict)
     return f"{told.name(run)}: {' · '.join(items)}"
+
+
+def _chance(run: Standing, old: Standing | None) -> Iterator[str]:
+    """What is behind an advice, where that is new; why there is none, once."""
+    held, before = run.chance, old.chance if old is not None else None
+    if held is None or (before is not None and before.advice == held.advice):
+        return
+    what = f"{held.split}/{words.shortened(held.metric, 40)} {words.number(held.target)}"
+    yield f"{told.name(run)}: target {clean(what)}: {_brief(held.because)}"
 
 
 def _value(ema: float, last: float, what: str) -> str:
