@@ -91,6 +91,10 @@ class Account:
         return all(self.prints.get((m, s), told) == told for m, s, told in prints)
 
 
+Said = tuple[str, Entry, Severity | None]
+"""What happened to a finding, and the severity that it had before."""
+
+
 class Ledger:
     """What was told of all runs.
 
@@ -156,7 +160,29 @@ class Ledger:
             self.accounts[key] = Account()
         account = self.account(key)
         account.prints.update({(m, s): text for m, s, text in prints})
-        said: list[tuple[str, Entry, Severity | None]] = []
+        said, met = self._found(account, told, points, settled, final)
+        for entry in [e for e in account.entries if e.open and all(e is not m for m in met)]:
+            if not entry.told:
+                account.entries.remove(entry)
+            elif _over(entry, told, final):
+                entry.open = False
+                said.append((CLOSED, entry, None))
+        _forget(account)
+        return [
+            Change(kind, entry.number, told.name, told.source, entry.finding, at, before)
+            for kind, entry, before in said
+        ]
+
+    def _found(
+        self,
+        account: Account,
+        told: Judged,
+        points: Callable[[Finding], int],
+        settled: bool,
+        final: bool,
+    ) -> tuple[list[Said], list[Entry]]:
+        """Enter the findings of a look; what is to be told of them, and their entries."""
+        said: list[Said] = []
         met: list[Entry] = []
         for finding, entry in _matched(account.entries, told):
             if entry is None:
@@ -171,17 +197,7 @@ class Ledger:
                     entry.number, entry.told = self.last, True
                     said.append((OPENED, entry, None))
             met.append(entry)
-        for entry in [e for e in account.entries if e.open and all(e is not m for m in met)]:
-            if not entry.told:
-                account.entries.remove(entry)
-            elif _over(entry, told, final):
-                entry.open = False
-                said.append((CLOSED, entry, None))
-        _forget(account)
-        return [
-            Change(kind, entry.number, told.name, told.source, entry.finding, at, before)
-            for kind, entry, before in said
-        ]
+        return said, met
 
 
 def _lasts(entry: Entry, points: int) -> bool:
