@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from trainlens.monitor.model import Update
+    from trainlens.monitor.screen.screen import Screen
 
 
 class PlainView:
@@ -42,6 +44,32 @@ class PlainView:
         """Wait; nobody is there who could say anything."""
         self._sleep(seconds)
         return ""
+
+
+class Opening:
+    """A screen that is opened when there is something to show: the first round may take a while.
+
+    Parameters
+    ----------
+    screen : Screen
+    on : ExitStack
+        Closes it.
+    """
+
+    def __init__(self, screen: Screen, on: ExitStack) -> None:
+        self._screen, self._on = screen, on
+        self._opened = False
+
+    def show(self, update: Update) -> None:
+        """Open the screen where it is not, and show an update."""
+        if not self._opened:
+            self._opened = True
+            self._on.enter_context(self._screen)
+        self._screen.show(update)
+
+    def wait(self, seconds: float) -> str:
+        """See `Screen.wait`."""
+        return self._screen.wait(seconds)
 
 
 def console() -> Console:

@@ -211,15 +211,16 @@ def _view(options: dict[str, Any]) -> Iterator[View]:
         return
     import time
 
-    from trainlens.cli._live import console, spelling
+    from trainlens.cli._live import Opening, console, spelling
     from trainlens.monitor.screen.keys import keys_of
     from trainlens.monitor.screen.screen import Screen
 
     screen = Screen(
         console=console(), keys=keys_of(sys.stdin), clock=time.monotonic, spell=spelling()
     )
-    with screen:
-        yield screen
+    click.echo("Reading what is there already.", err=True)
+    with ExitStack() as on:
+        yield Opening(screen, on)
     click.echo(closing_line(screen.latest))
 
 
