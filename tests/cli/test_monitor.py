@@ -78,7 +78,7 @@ def test_a_command_hears_of_a_finding(log, tmp_path):
     run("monitor", "--once", "--on-finding", f"cat > {out}", log)
     told = json.loads(out.read_text())
     assert told["schema"] == "trainlens.finding/1"
-    assert (told["event"], told["finding"]["rule"]) == ("opened", "non-finite")
+    assert (told["event"], told["rule"]) == ("opened", "non-finite")
 
 
 def test_a_page_is_kept(log, tmp_path):

@@ -149,7 +149,7 @@ def loss_of(run):
 
 def said_of(told):
     """Rule, metric and first step of what a hook was told."""
-    found = told["finding"]
+    found = told
     return found["rule"], found["metric"], found["first_step"]
 
 
@@ -279,7 +279,7 @@ class Watch:
 
     def hears(self, rule):
         """Wait until the hook has heard of a rule."""
-        until(lambda: any(t["finding"]["rule"] == rule for t, _ in self.heard), rule)
+        until(lambda: any(t["rule"] == rule for t, _ in self.heard), rule)
 
     @property
     def said(self):

@@ -59,7 +59,7 @@ def test_a_hook_gets_the_finding(tmp_path):
         "at": "2023-11-14T22:13:20.250Z",
         "unix": AT,
         "before": "warning",
-        "finding": finding_dict(one.change.finding),
+        **finding_dict(one.change.finding),
         "step": 12500,
         "planned": 20000,
         "progress": 0.625,
@@ -100,7 +100,7 @@ def test_a_hook_that_reads_nothing_is_not_waited_for():
 def test_a_large_finding_arrives_whole(tmp_path):
     out = tmp_path / "told.json"
     assert send(f"cat > {out}", told(change(message="x" * 2_000_000), None)) == ""
-    assert len(json.loads(out.read_text())["finding"]["message"]) == 2_000_000
+    assert len(json.loads(out.read_text())["message"]) == 2_000_000
 
 
 def test_a_failure_tells_its_last_line_without_control_characters():
@@ -224,7 +224,7 @@ def test_text_of_a_log_runs_nothing(text, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["told.json", "variables", "words"]
     assert (tmp_path / "words").read_text().count(".") >= 2
     given = json.loads((tmp_path / "told.json").read_text())
-    assert given["run"] == given["finding"]["message"] == text
+    assert given["run"] == given["message"] == text
     assert (tmp_path / "told.json").read_text().isascii()
 
 

@@ -70,7 +70,7 @@ def told(change: Change, standing: Standing | None) -> Told:
 
 
 def document(one: Told, held: int = 0) -> dict[str, Any]:
-    """A change as plain JSON values, ``trainlens.finding/1``.
+    """A change as plain JSON values, ``trainlens.finding/1``: the finding, and what happened to it.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def document(one: Told, held: int = 0) -> dict[str, Any]:
         "at": _moment(c.at),
         "unix": plain(c.at),
         "before": c.before.value if c.before else None,
-        "finding": finding_dict(c.finding),
+        **finding_dict(c.finding),
         "step": one.step,
         "planned": one.planned,
         "progress": plain(one.progress),
