@@ -39,7 +39,20 @@ class Pane:
         self._run("send-keys", *names)
 
     def resize(self, columns, lines):
-        self._run("resize-window", "-x", str(columns), "-y", str(lines))
+        """Another size, and wait until the terminal has it: tmux hands it on a little later."""
+        terminal = os.open(self._run("display-message", "-p", "#{pane_tty}").strip(),
+                           os.O_RDWR | os.O_NOCTTY)  # fmt: skip
+        try:
+            end, asked = time.monotonic() + PATIENCE, 0.0
+            while os.get_terminal_size(terminal) != (columns, lines):
+                assert time.monotonic() < end, os.get_terminal_size(terminal)
+                if time.monotonic() > asked + 2:  # now and then it forgets
+                    asked = time.monotonic()
+                    self._run("resize-window", "-x", str(columns + 1), "-y", str(lines))
+                    self._run("resize-window", "-x", str(columns), "-y", str(lines))
+                time.sleep(0.05)
+        finally:
+            os.close(terminal)
 
     def text(self):
         return self._run("capture-pane", "-p")
