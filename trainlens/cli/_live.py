@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -78,7 +79,11 @@ def console() -> Console:
 
     context = click.get_current_context(silent=True)
     plain = context is not None and context.color is False
-    return Console(no_color=plain or None, highlight=False, markup=False, emoji=False)
+    # What a shell says of the size holds until the window gets another one.
+    known = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    return Console(
+        no_color=plain or None, highlight=False, markup=False, emoji=False, _environ=known
+    )
 
 
 def spelling() -> Callable[[str], str] | None:

@@ -5,12 +5,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 sys.path.append(str(Path(__file__).parent))
 
 from screen_updates import change, failing, standing, update
 
+from trainlens.cli._live import console
 from trainlens.monitor.screen.keys import keys_of
 from trainlens.monitor.screen.screen import Screen
 
@@ -19,7 +18,7 @@ def main():
     """Show three runs until `q` or an interrupt."""
     told = update(standing("aa"), failing("bb"), standing("cc"), changes=(change(run="bb"),))
     try:
-        with Screen(console=Console(), keys=keys_of(sys.stdin), clock=time.monotonic) as screen:
+        with Screen(console=console(), keys=keys_of(sys.stdin), clock=time.monotonic) as screen:
             for number in range(1, 600):
                 screen.show(replace(told, round=number, changes=told.changes[number:]))
                 if screen.wait(1.0) == "quit":

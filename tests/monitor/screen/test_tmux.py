@@ -25,6 +25,8 @@ class Pane:
         self._socket = str(folder / "tmux")
         environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
         environment |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(HERE.parents[2]), "PS1": "$ "}
+        # What some shells export, and what no longer holds once the window has another size.
+        environment |= {"COLUMNS": "100", "LINES": "30"}
         self._run(
             "-f", os.devnull, "new-session", "-d", "-x", "100", "-y", "30", "sh", env=environment
         )
