@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -185,3 +187,24 @@ def test_a_pipe_that_is_closed_is_no_traceback(log):
         finally:
             process.kill()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_the_names_that_browsers_may_use_reach_the_server(log):
+    with started("--interval", "0.2", "--plain", "--serve", "--known-as", "lab", log) as process:
+        try:
+            url = urlsplit(line_with(process.stderr, "Live page").split()[-1])
+            line_with(process.stdout, "NEW error")
+            codes = [answered(url, f"{name}:{url.port}") for name in ("lab", "localhost", "evil")]
+        finally:
+            process.kill()
+    assert codes == [200, 200, 403]
+
+
+def answered(url, host):
+    """Status of an answer to a request for the page by a name of the machine."""
+    connection = HTTPConnection(url.hostname, url.port, timeout=30)
+    try:
+        connection.request("GET", f"{url.path}?{url.query}", headers={"Host": host})
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -196,7 +196,12 @@ def _page(options: dict[str, Any], on: ExitStack) -> LivePage | None:
 
         from trainlens.monitor.serving.server import Server
 
-        server = Server(host=options["host"], port=options["port"], token=secrets.token_urlsafe(24))
+        server = Server(
+            host=options["host"],
+            port=options["port"],
+            token=secrets.token_urlsafe(32),
+            known_as=options["known_as"],
+        )
         server.start()
         on.callback(server.close)
         click.echo(f"Live page: {server.url}", err=True)
