@@ -70,7 +70,6 @@ class Followed:
     courses : dict of (metric, split) to Course
     ranked : list of Course
         The most telling first.
-    config : dict
     pace : Pace
     points : int
     step : int or None
@@ -104,7 +103,6 @@ class Followed:
         self._alarms = Alarms()
         self.courses: dict[Key, Course] = {}
         self.ranked: list[Course] = []
-        self.config: dict[str, object] = {}
         self.pace = Pace()
         self.points = 0
         self.step: int | None = None
@@ -177,7 +175,6 @@ class Followed:
             course.take(column.step, column.value)
             if self._advance(course.meta, column):
                 main = column
-        self.config.update(chunk.config)
         self.points += points
         if points:
             self._note_growth(tick, now)
@@ -242,7 +239,7 @@ class Followed:
         """Seconds since points came, as far as this process saw it."""
         return None if self.grown is None else max(0.0, tick - self.grown)
 
-    def state(self, tick: float, ended: bool = False) -> str:
+    def state(self, tick: float) -> str:
         """How the run stands, one of the words of `trainlens.monitor.model`."""
         if self._state:
             return self._state
@@ -252,7 +249,7 @@ class Followed:
             return WAITING
         age = self.age(tick)
         limit = max(_QUIET_AFTER, _USUAL_TIMES * self._interval)
-        return LIVE if age is not None and age <= limit and not ended else QUIET
+        return LIVE if age is not None and age <= limit else QUIET
 
 
 class _Waiting:
@@ -280,8 +277,7 @@ def last_written(source: Source) -> float | None:
     ----------
     source : Source
     """
-    places = [part.path for part in source.parts] or [source.path]
-    times = [t for place in places for t in _times(place)]
+    times = [t for part in source.places for t in _times(part.path)]
     return max(times, default=None)
 
 

@@ -1,7 +1,6 @@
 """What was told, kept between two watches of the same path: a small file of the user's own.
 
-It lies in the user's state folder, never beside a run. ``TRAINLENS_STATE`` names another folder,
-or is ``off``.
+It lies in the user's state folder (`trainlens.cachedir.state_folder`), never beside a run.
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from trainlens import atomic
-from trainlens.cachedir import OFF, private_folder
+from trainlens.cachedir import private_folder, state_folder
 from trainlens.monitor.ledger import Account, Entry, Ledger
 from trainlens.render.json import finding_dict
 from trainlens.rules.base import Finding, Severity, Status
@@ -34,26 +32,12 @@ def state_file(paths: Sequence[str], environ: Mapping[str, str] | None = None) -
     environ : mapping, optional
         In place of the environment of this process.
     """
-    folder = _folder(os.environ if environ is None else environ)
+    folder = state_folder(environ)
     if folder is None:
         return None
     named = sorted(p if "://" in p else os.path.abspath(os.path.expanduser(p)) for p in paths)
     mark = hashlib.sha256("\n".join(named).encode("utf-8", "surrogatepass")).hexdigest()[:24]
     return folder / f"monitor-{mark}.json"
-
-
-def _folder(env: Mapping[str, str]) -> Path | None:
-    told = env.get("TRAINLENS_STATE", "").strip()
-    if told:
-        return None if told.lower() in OFF else Path(os.path.abspath(os.path.expanduser(told)))
-    own = env.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME", "")
-    home = os.path.expanduser("~")
-    if os.path.isabs(own):
-        return Path(own) / "trainlens"
-    if not os.path.isabs(home):
-        return None
-    places = {"darwin": ("Library", "Application Support"), "win32": ("AppData", "Local")}
-    return Path(home, *places.get(sys.platform, (".local", "state"))) / "trainlens"
 
 
 def load(file: Path | None) -> Ledger:

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, TrainlensError
 from trainlens.readers import Discovery, discover
@@ -115,23 +114,21 @@ class Tree:
 
     def _folders(self) -> Iterator[tuple[str, int]]:
         """Folders that runs may be in, with the time of their last change."""
-        held = [p if os.path.isdir(p) else os.path.dirname(p) or "." for p in self._paths]
+        # What lies below counts where a folder was named, not around a lone file.
+        held = [(p, True) if os.path.isdir(p) else (os.path.dirname(p) or ".", False)
+                for p in self._paths]  # fmt: skip
         seen = 0
         while held and seen < _FOLDERS:
-            folder = held.pop()
+            folder, below = held.pop()
             seen += 1
             try:
                 about = os.stat(folder)
                 yield folder, about.st_mtime_ns
-                if about.st_nlink != 2 and _within(folder, self._paths):
-                    held += [e.path for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
+                if below and about.st_nlink != 2:
+                    entries = (e for e in os.scandir(folder) if e.is_dir(follow_symlinks=False))
+                    held += [(e.path, True) for e in entries]
             except OSError:
                 yield folder, -1
-
-
-def _within(folder: str, paths: Sequence[str]) -> bool:
-    """Whether a folder was named, or lies in one that was: not the one around a lone file."""
-    return any(os.path.isdir(p) and Path(folder).is_relative_to(p) for p in paths)
 
 
 def _awaited(path: str, error: TrainlensError, known: bool) -> str:

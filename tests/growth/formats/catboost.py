@@ -6,25 +6,17 @@ import json
 
 from tests.growth.formats._numbers import Counted
 from tests.growth.world import Kind, Op
+from tests.robustness.formats.catboost import META
 
 FORMAT = "catboost"
 _END = b"\n]}"
-_META = {
-    "test_sets": ["test"],
-    "test_metrics": [{"best_value": "Min", "name": "Logloss"}],
-    "learn_metrics": [{"best_value": "Min", "name": "Logloss"}],
-    "launch_mode": "Train",
-    "parameters": "",
-    "iteration_count": 99,
-    "learn_sets": ["learn"],
-}
 
 
 class _Training(Counted):
     size = 0
 
     def begin(self) -> list[Op]:
-        meta = json.dumps({**_META, "name": f"experiment {self.run}"}).encode()
+        meta = json.dumps({**META, "name": f"experiment {self.run}"}).encode()
         text = b'{\n"meta":' + meta + b',\n"iterations":[\n'
         self.size = len(text)
         return [

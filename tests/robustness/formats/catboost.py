@@ -11,20 +11,20 @@ from tests.robustness.truth import Log, LogFile, Point, Record
 FORMAT = "catboost"
 FOLDER = "catboost_info"
 NAME = f"{FOLDER}/catboost_training.json"
+META = {
+    "test_sets": ["test"],
+    "test_metrics": [{"best_value": "Min", "name": "Logloss"}],
+    "learn_metrics": [{"best_value": "Min", "name": "Logloss"}],
+    "launch_mode": "Train",
+    "parameters": "",
+    "iteration_count": 99,
+    "learn_sets": ["learn"],
+}
 
 
 def write(folder: Path, rng: random.Random) -> Log:
     """A training of 25 to 40 iterations; only its JSON log."""
-    meta = {
-        "test_sets": ["test"],
-        "test_metrics": [{"best_value": "Min", "name": "Logloss"}],
-        "learn_metrics": [{"best_value": "Min", "name": "Logloss"}],
-        "launch_mode": "Train",
-        "parameters": "",
-        "iteration_count": 99,
-        "learn_sets": ["learn"],
-        "name": "experiment",
-    }
+    meta = {**META, "name": "experiment"}
     text = '{\n"meta":' + json.dumps(meta) + ',\n"iterations":[\n'
     records = [Record(0, len(text), header=True)]
     count = rng.randint(25, 40)
