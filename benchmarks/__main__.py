@@ -35,9 +35,23 @@ BENCHMARKS = (
     "memory",
     "scaling",
     "outlook",
+    "adaptive",
+    "scheduling",
+    "clipping",
+    "normalized_features",
+    "recording",
 )
-PAGES = {"page": "page.md", "monitor": "monitor.md"}
-"""Benchmarks whose tables stand in a page of their own, not in performance.md."""
+_COMPANION = "companion/performance.md"
+PAGES = {
+    "page": "page.md",
+    "monitor": "monitor.md",
+    "scheduling": _COMPANION,
+    "clipping": _COMPANION,
+    "adaptive": _COMPANION,
+    "normalized_features": _COMPANION,
+    "recording": _COMPANION,
+}
+"""Benchmarks whose tables stand in other pages than performance.md."""
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -86,8 +100,12 @@ def write(found: Mapping[str, list[Row]], some: bool) -> None:
     """Put what was measured into the documents; `some` of the benchmarks leave the others."""
     docs = _ROOT / "docs"
     rest = {name: rows for name, rows in found.items() if name not in PAGES}
-    for name in found.keys() - rest.keys():
-        document.replace(docs / PAGES[name], document.everything({name: found[name]}))
+    for page in sorted({PAGES[name] for name in found.keys() - rest.keys()}):
+        own = {name: found[name] for name in found if PAGES.get(name) == page}
+        if all(name in own for name, where in PAGES.items() if where == page):
+            document.replace(docs / page, document.everything(own))
+        else:
+            document.refresh(docs / page, own)
     if some:
         document.refresh(docs / "performance.md", rest)
         document.refresh_summary(_ROOT / "README.md", found)

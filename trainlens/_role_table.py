@@ -122,6 +122,8 @@ gradient-norm - - 0
     grad(ient)?s?~norm norm~grad(ient)?s? g_?norm grad_gnorm gradnorm total_norm$
 learning-rate - - 0
     b?lrs? learning_?rates? learn_rate
+loss-weight - - 0
+    coverage_weight$
 coverage - - 0
     coverage valid_(ratio|fraction|share)
 loss min - -2

@@ -25,12 +25,15 @@ planned to be; ``total_steps`` beside them, in one of them or in ``config`` says
 training is. `trainlens.stats.planned` reads them, the rule ``plan-deviation`` checks them::
 
     "schedules": {"total_steps": 100000,
-                  "lr": {"kind": "chain", "base": 1e-4, "ratios": {"backbone": 0.1}, "parts": [
+                  "lr": {"kind": "chain", "base": 1e-4, "ratios": {"backbone": 0.1},
+                      "times": "lr_factor", "parts": [
                       {"kind": "linear-warmup", "until_steps": 500},
                       {"kind": "cosine", "end": 0.01}]},
                   "dropout": {"kind": "step", "base": 0.1, "at_steps": [10000], "gamma": 0.5}}
 
-Every spec has a ``kind`` and may have ``base`` (value at a factor of 1, default 1). Places
+Every spec has a ``kind`` and may have ``base`` (value at a factor of 1, default 1), ``ratios`` (of
+parameter groups, logged as ``lr/backbone``) and ``times``: the name of a logged series whose value
+multiplies the plan from its step on, until its next one; before its first the factor is 1. Places
 (``warmup``, ``decay``, ``at``, ``until``) are shares of the training, the same with ``_steps``
 behind the name are steps; in a part of a chain they relate to that part, but for ``until``.
 
@@ -41,7 +44,7 @@ constant             factor (1)
 linear-warmup        warmup (1), start (0)
 linear               start (1), end (0)
 cosine               end (0)
-cosine-restarts      cycles (1), growth (1), height (1), end (0)
+cosine-restarts      cycles (1), growth (1), height (1), end (0); or first instead of cycles
 polynomial           power (1), end (0)
 exponential          end
 step                 at, gamma (0.1)

@@ -218,6 +218,17 @@ def test_how_a_run_stands(log):
     assert run.verdict == "healthy"
 
 
+@pytest.mark.parametrize(
+    "plans",
+    ['{"total_steps": 400}', '{"lr": {"kind": "cosine", "base": 1e-3, "total_steps": 400}}'],
+)
+def test_the_planned_end_stands_with_the_schedules(log, plans):
+    watch = Watch(log)
+    add(log, f'{{"schema": "trainlens.log/1", "run": "a", "schedules": {plans}}}\n')
+    add(log, *(record(s, falling(s)) for s in range(50)))
+    assert watch.round().runs[0].planned == 400
+
+
 def test_before_there_is_a_point_a_run_waits(log):
     add(log, '{"schema": "trainlens.log/1", "run": "a", "config": {}}\n')
     update = Watch(log).round()

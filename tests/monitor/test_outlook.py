@@ -178,6 +178,16 @@ def test_a_header_that_the_log_does_not_follow_is_not_believed():
     assert asked(a_run(0.5, schedules=plan)) == asked(a_run(0.5))
 
 
+def test_a_factor_on_the_schedule_of_the_header_stays_as_it_is():
+    plan = {"lr": {"kind": "cosine", "base": 2e-3, "total_steps": END, "times": "lr_factor"}}
+    fine = np.arange(0, END // 2 + 1, 50)
+    factor = column("lr_factor", fine, np.full(len(fine), 0.5))
+    with_it = asked(a_run(0.5, more=[factor], schedules=plan))
+    plain = {"lr": {"kind": "cosine", "base": 1e-3, "total_steps": END}}
+    assert with_it == asked(a_run(0.5, schedules=plain))
+    assert with_it != asked(a_run(0.5, schedules=plan))  # a header that is not followed
+
+
 def test_the_horizon_of_a_cosine_is_a_plan():
     found = asked(a_run(0.5, total=None))
     assert found.probability == pytest.approx(asked(a_run(0.5)).probability, abs=0.1)

@@ -203,6 +203,19 @@ def test_what_keeps_to_its_plan_is_said_to():
     assert "as planned" in texts(draw("planned-schedules", run))
 
 
+def test_a_plan_is_drawn_times_its_logged_factor():
+    step = np.arange(1000)
+    times = np.where(step < 300, 1.0, 1.5)
+    plan = {"kind": "linear", "base": 0.1, "total_steps": 1000, "times": "lr_factor"}
+    value = 0.1 * (1 - step / 1000) * times
+    rate, factor = column("lr", step, value), column("lr_factor", step, times)
+    run = run_of(rate, factor, config={"schedules": {"lr": plan}})
+    (one,) = compared(run)
+    np.testing.assert_allclose(one.planned, value, rtol=1e-12)
+    assert "as planned" in texts(draw("planned-schedules", run))
+    assert compared(run_of(rate, config={"schedules": {"lr": plan}})) == []
+
+
 def _chunk(*columns):
     from trainlens.run import Chunk
 

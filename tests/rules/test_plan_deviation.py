@@ -86,6 +86,86 @@ def test_groups_are_multiples_of_the_field():
     assert only(run).status is Status.FAIL
 
 
+TIMES = np.where(T < 250, 1.0, np.where(T < 600, 1.5, 1.05))
+TIMED = SPEC | {"total_steps": N, "times": "lr_factor"}
+
+
+def test_a_logged_factor_multiplies_the_plan():
+    series = {"lr": (T, PLAN * TIMES), "lr/clip": (T, 0.1 * PLAN * TIMES)}
+    factor = ([250, 600], [1.5, 1.05])  # at the updates at which it changes, before them none
+    found = list(plan_deviation(planned({"lr": TIMED}, **series, lr_factor=factor)))
+    assert [(f.metric, f.status, f.evidence["points_off"]) for f in found] == [
+        ("lr", Status.PASS, 0),
+        ("lr/clip", Status.PASS, 0),
+    ]
+
+
+@pytest.mark.parametrize("at", [100, 249, 250, 251, 420, 600])
+@pytest.mark.parametrize("form", ["%.17g", "%.4e"])
+def test_the_first_step_is_exact_beside_a_factor(at, form):
+    value = PLAN * np.where(at > T, TIMES, 0.5 * TIMES)
+    value = np.array([float(form % v) for v in value])
+    found = only(planned({"lr": TIMED}, lr=(T, value), lr_factor=(T, TIMES)))
+    assert (found.status, found.first_step) == (Status.FAIL, at)
+    assert found.evidence["planned"] == pytest.approx(PLAN[at] * TIMES[at], rel=1e-4)
+    assert "0.5 times the plan" in found.message
+
+
+def test_a_rate_that_does_not_heed_its_factor_leaves_the_plan():
+    found = only(planned({"lr": TIMED}, lr=(T, PLAN), lr_factor=(T, TIMES)))
+    assert (found.status, found.first_step) == (Status.FAIL, 250)
+
+
+def test_a_factor_that_is_not_logged():
+    found = only(planned({"lr": TIMED}, lr=(T, PLAN)))
+    assert found.status is Status.PASS
+    assert "Compared without it: lr_factor, which multiplies the plan, is not in" in found.message
+    found = only(planned({"lr": TIMED}, lr=(T, PLAN * TIMES)))
+    assert found.status is Status.INCONCLUSIVE
+    assert "lr leaves its plan at step 250, but lr_factor" in found.message
+    nothing = planned({"lr": TIMED}, lr=(T, PLAN * TIMES), lr_factor=(T, np.full(N, np.nan)))
+    assert only(nothing).status is Status.INCONCLUSIVE
+
+
+def test_a_factor_that_is_not_finite_keeps_its_last_value():
+    factor = TIMES.copy()
+    factor[300:400] = np.nan
+    factor[400:410] = np.inf
+    found = only(planned({"lr": TIMED}, lr=(T, PLAN * TIMES), lr_factor=(T, factor)))
+    assert found.status is Status.PASS
+
+
+def test_a_factor_beyond_all_bounds_is_no_crash():
+    huge = TIMED | {"base": 1e200}
+    run = planned({"lr": huge}, lr=(T, 1e200 * PLAN), lr_factor=(T, np.full(N, 1e200)))
+    found = only(run)
+    assert found.status is Status.INCONCLUSIVE
+    assert "not finite" in found.message
+    none = planned({"lr": TIMED}, lr=(T, 0.0 * PLAN), lr_factor=(T, np.zeros(N)))
+    assert only(none).status is Status.PASS
+
+
+def test_what_has_a_plan_of_its_own_is_no_group_of_another():
+    plans = {"total_steps": N, "clip": {"kind": "constant"}, "clip_weight": {"kind": "linear"}}
+    run = planned(plans, clip=(T, np.ones(N)), clip_weight=(T, 1 - T / N))
+    assert [(f.metric, f.status) for f in plan_deviation(run)] == [
+        ("clip", Status.PASS),
+        ("clip_weight", Status.PASS),
+    ]
+    plans = {"total_steps": N, "lr/a": {"kind": "constant"}, "lr/b": {"kind": "linear"}}
+    run = planned(plans, **{"lr/b": (T, 1 - T / N)})
+    assert [f.status for f in plan_deviation(run)] == [Status.SKIP, Status.PASS]
+
+
+def test_the_length_of_the_training_stands_in_any_of_the_plans():
+    lr = SPEC | {"total_steps": N}
+    run = planned({"lr": lr, "gate": {"kind": "linear"}}, lr=(T, PLAN), gate=(T, 1 - T / N))
+    assert [f.status for f in plan_deviation(run)] == [Status.PASS, Status.PASS]
+    for odd in (10**400, "x", True, None, [], float("nan"), -5):
+        run = planned({"lr": SPEC, "total_steps": odd}, lr=(T, PLAN))
+        assert only(run).status is Status.INCONCLUSIVE
+
+
 def test_a_plan_that_cannot_be_read_is_no_crash():
     found = only(planned({"lr": {"kind": "magic"}}, lr=(T, PLAN)))
     assert found.status is Status.INCONCLUSIVE

@@ -88,9 +88,62 @@ def test_restarts_are_those_of_torch():
     assert plan.value(np.arange(700)) == pytest.approx(value, abs=1e-9)
 
 
+@pytest.mark.parametrize(("first", "growth"), [(100, 2), (70, 1), (33, 3), (7, 1.25)])
+def test_restarts_from_a_first_length_are_those_of_torch(first, growth):
+    """Also where the end of the run cuts the last cycle off."""
+    spec = {"kind": "cosine-restarts", "first_steps": first, "growth": growth, "end": 0.01}
+    value = parse({**spec, "total_steps": 1000}).value(np.arange(1000))
+    edge, length = 0.0, float(first)
+    for k in range(1000):
+        while k >= edge + length - 1e-6:
+            edge, length = edge + length, length * growth
+        u = max(0.0, k - edge) / length
+        expected = 0.01 + 0.99 * (1 + math.cos(math.pi * u)) / 2
+        assert value[k] == pytest.approx(expected, abs=1e-9)
+    share = {"kind": "cosine-restarts", "first": first / 1000, "growth": growth, "end": 0.01}
+    assert parse(share).value(np.arange(1000), 1000) == pytest.approx(value, abs=1e-12)
+
+
+def test_restarts_with_a_growth_next_to_one():
+    """The sum of the lengths keeps its digits; the last of 10 equal cycles ends with the run."""
+    plan = parse({"kind": "cosine-restarts", "first": 0.1, "growth": 1 + 1e-9})
+    same = parse({"kind": "cosine-restarts", "cycles": 10})
+    p = np.linspace(0.003, 0.997, 1000)
+    assert plan.factor(p) == pytest.approx(same.factor(p), abs=1e-6)
+    assert parse({"kind": "cosine-restarts", "first": 0.1}).factor(1.0) == 0.0
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 299, 300])
+def test_a_step_at_a_place_has_reached_it_whatever_the_rounding(k):
+    total = 1000
+    place = (k / 7) / (total / 7)
+    for spec in (
+        {"kind": "ramp", "warmup_end_progress": place, "ramp_duration_progress": 0.0},
+        {"kind": "piecewise", "at": [place, place], "factors": [0, 1], "between": "linear"},
+        {"kind": "chain", "parts": [{"kind": "constant", "factor": 0, "until": place},
+                                    {"kind": "constant"}]},
+    ):  # fmt: skip
+        assert parse(spec).value([k - 1, k], total).tolist() == [0.0, 1.0]
+
+
+def test_a_chain_passes_over_parts_without_a_length_and_holds_its_end():
+    parts = [{"kind": "constant", "factor": 9, "until": 0}, {"kind": "linear", "until": 0.5},
+             {"kind": "linear", "start": 3, "end": 2, "until": 0.75}]  # fmt: skip
+    factor = parse({"kind": "chain", "parts": parts}).factor([0.0, 0.25, 0.5, 0.75, 1.0])
+    assert factor.tolist() == [1.0, 0.5, 3.0, 2.0, 2.0]
+    whole = [{"kind": "linear-warmup", "until_steps": 500}, {"kind": "cosine"}]
+    plan = parse({"kind": "chain", "parts": whole, "total_steps": 500})
+    assert plan.value([250, 500, 900]).tolist() == [0.5, 1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
+        ({"kind": "cosine-restarts", "first": 0}, "first must be above 0"),
+        ({"kind": "cosine-restarts", "first": 1e-300}, "within 10000"),
+        ({"kind": "cosine-restarts", "first": 0.1, "growth": 0.5}, "within 10000"),
+        ({"kind": "cosine-restarts", "first": 0.1, "cycles": 3}, "not both"),
+        ({"kind": "chain", "parts": [{"kind": "cosine", "until": 0}]}, "has a length"),
         (None, "mapping"),
         ({}, "unknown kind"),
         ({"kind": ["x"]}, "unknown kind"),
@@ -107,11 +160,19 @@ def test_restarts_are_those_of_torch():
         ({"kind": "one-cycle", "shape": "square"}, "none of"),
         ({"kind": "piecewise", "at": [0.1], "factors": [1]}, "as many factors"),
         ({"kind": "cosine", "ratios": 3}, "ratios"),
+        ({"kind": "cosine", "times": 1.5}, "times must be the name"),
     ],
 )
 def test_a_damaged_plan_says_why(spec, reason):
     with pytest.raises(PlanError, match=reason):
         parse(spec)
+
+
+def test_what_multiplies_a_plan_is_only_named():
+    plan = parse({"kind": "linear", "times": "lr_factor", "total_steps": 10})
+    assert plan.times == "lr_factor"
+    assert plan.value([0, 5]).tolist() == [1.0, 0.5]
+    assert parse({"kind": "linear"}).times == ""
 
 
 def test_a_chain_within_itself_ends():
@@ -132,7 +193,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(["kind", "parts", "base", "at", "end", "until", "warmup", "power", "gamma",
-                         "cycles", "growth", "factors", "decay_steps"]), inner, max_size=5),
+                         "cycles", "growth", "first", "factors", "decay_steps"]),
+        inner, max_size=5),
     max_leaves=12,
 )  # fmt: skip
 

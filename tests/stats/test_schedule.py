@@ -194,3 +194,15 @@ def test_a_deviation_begins_where_it_begins():
     assert found.factor == pytest.approx(0.7)
     rounded = np.array([float(f"{v:.4e}") for v in plan])
     assert deviation(step, rounded, plan).first is None
+
+
+def test_a_jump_of_a_known_factor_hides_nothing():
+    step = np.arange(1000)
+    plan = 1e-3 * half_wave(step / 1000)
+    times = np.where(step < 420, 1.0, 1.5)
+    assert deviation(step, plan * times, plan, times=times).count == 0
+    assert deviation(step, plan, plan, times=times).first == 420
+    early = plan * np.where(step < 419, 1.0, 1.5)
+    assert deviation(step, early, plan, times=times).first is None  # a single point
+    earlier = plan * np.where(step < 418, 1.0, 1.5)
+    assert deviation(step, earlier, plan, times=times).first == 418

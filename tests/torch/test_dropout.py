@@ -57,6 +57,90 @@ def test_a_module_shared_twice_is_counted_once():
     assert set_dropout_rate(nn.Sequential(shared, nn.ReLU(), shared), 0.1) == 1
 
 
+class PoseNet(nn.Module):
+    """Has the method of the seed, which sets its decoder and leaves the backbone."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Dropout(0.5)
+        self.decoder = nn.Sequential(nn.Dropout(0.3), nn.LSTM(4, 4, num_layers=2, dropout=0.3))
+        self.asked = []
+
+    def set_dropout_rate(self, dropout_rate):
+        self.asked.append(dropout_rate)
+        return set_dropout_rate(self.decoder, dropout_rate)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda m: m, nn.Sequential, lambda m: torch.compile(m, backend="eager")]
+)
+def test_a_module_with_a_method_of_its_own_is_asked(wrap):
+    net = PoseNet()
+    assert set_dropout_rate(wrap(net), 0.25) == 2
+    assert net.asked == [0.25]
+    assert (net.backbone.p, net.decoder[0].p, net.decoder[1].dropout) == (0.5, 0.25, 0.25)
+    assert ProgressiveDropout(wrap(net), start_step=3).apply(3) == net.decoder[0].p == 0.1
+
+
+def test_a_method_that_sets_the_whole_module_does_not_ask_itself():
+    class Whole(PoseNet):
+        def set_dropout_rate(self, dropout_rate):
+            self.asked.append(dropout_rate)
+            set_dropout_rate(self, dropout_rate)
+
+    net = Whole()
+    assert set_dropout_rate(nn.Sequential(net, nn.Dropout()), 0.25) == 2
+    assert net.asked == [0.25]
+    assert net.backbone.p == net.decoder[0].p == 0.25
+    net.set_dropout_rate(0.5)
+    assert net.backbone.p == 0.5
+
+
+def test_a_method_that_fails_is_asked_again_later():
+    class Failing(PoseNet):
+        def set_dropout_rate(self, dropout_rate):
+            super().set_dropout_rate(dropout_rate)
+            raise OSError("no")
+
+    net = Failing()
+    for _ in range(2):
+        with pytest.raises(OSError, match="no"):
+            set_dropout_rate(net, 0.25)
+    assert net.asked == [0.25, 0.25]
+
+
+class DropPath(nn.Module):
+    """Stochastic depth as timm keeps it."""
+
+    def __init__(self, drop_prob):
+        super().__init__()
+        self.drop_prob, self.scale_by_keep = drop_prob, True
+
+
+def test_further_attributes_are_reached_by_name_alone():
+    model = nn.Sequential(DropPath(0.1), DropPath(0.2), nn.Dropout(0.3))
+    model[2].drop_share = 0.4
+    assert set_dropout_rate(model, 0.0) == 1
+    assert [model[0].drop_prob, model[1].drop_prob] == [0.1, 0.2]
+    assert set_dropout_rate(model, 0.5, extra="drop_prob") == 3
+    assert [model[0].drop_prob, model[1].drop_prob, model[2].p] == [0.5, 0.5, 0.5]
+    assert model[0].scale_by_keep is True
+    assert set_dropout_rate(model, 0.6, extra=["drop_*", "p"]) == 4
+    assert model[2].drop_share == 0.6
+    assert ProgressiveDropout(nn.Sequential(DropPath(0.2)), extra="drop_prob").apply(0) == 0.0
+
+
+def test_a_name_that_nothing_has_changes_nothing():
+    model = nn.Sequential(DropPath(0.1), nn.Dropout(0.3))
+    with pytest.raises(ValueError, match="nothing in Sequential holds a number named 'dorp_prob'"):
+        set_dropout_rate(model, 0.5, extra=["drop_prob", "dorp_prob"])
+    assert (model[0].drop_prob, model[1].p) == (0.1, 0.3)
+    with pytest.raises(TypeError, match="names of attributes"):
+        set_dropout_rate(model, 0.5, extra=[1])
+    with pytest.raises(TypeError, match="list is no torch module"):
+        set_dropout_rate([model], 0.5)
+
+
 def test_a_module_without_dropout():
     assert set_dropout_rate(nn.Linear(2, 2), 0.1) == 0
     with pytest.raises(ValueError, match="Linear holds no dropout"):

@@ -20,6 +20,7 @@ TOTALS = (
 )  # fmt: skip
 EPOCHS = ("max_epochs", "num_train_epochs", "num_epochs", "total_epochs", "n_epochs", "epochs")
 PER_EPOCH = ("steps_per_epoch", "iters_per_epoch", "batches_per_epoch", "updates_per_epoch")
+_TOTAL = "total_steps"
 _MOST_GROUPS = 8
 _MOST_SETTINGS = 5000
 
@@ -57,21 +58,38 @@ def _proportional(a: Series, b: Series) -> bool:
     return bool(apart.max() <= 0.01)
 
 
-def planned_total(run: Run, series: Series) -> float | None:
+def header_total(run: Run) -> float | None:
+    """Steps of the training as the planned schedules of the header say, None where they do not.
+
+    ``total_steps`` beside the schedules counts, else the largest in one of them
+    (`trainlens.schema`, "Planned schedules").
+    """
+    plans = run.config.get("schedules")
+    if not isinstance(plans, Mapping):
+        return None
+    within = [spec.get(_TOTAL) for spec in plans.values() if isinstance(spec, Mapping)]
+    own = max((_number(total) or 0.0 for total in within), default=0.0)
+    total = _number(plans.get(_TOTAL)) or own
+    return total if total > 0 else None
+
+
+def planned_total(run: Run, series: Series | None) -> float | None:
     """Steps that the whole training was planned to have, None where the log does not say.
 
     Parameters
     ----------
     run : Run
-    series : Series
+    series : Series or None
         In whose steps to count; with points. A plan that it has left behind counts in others.
+        None where nothing is logged yet.
     """
     settings = _numbers(run.config)
-    last = float(series.span[1])
-    for name in TOTALS:
-        total = settings.get(name, 0.0)
+    last = float(series.span[1]) if series is not None else 0.0
+    for total in (*(settings.get(name, 0.0) for name in TOTALS), header_total(run) or 0.0):
         if total > 1 and total >= 0.98 * last:
             return total
+    if series is None:
+        return None
     return _by_epochs(settings, series, last) or _by_progress(run, last)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 Print = tuple[str, str, str]
 """Metric, split, and value and time of its first point."""
 _PRINTS = 12
-_TOTAL, _CLOCKED = "total_steps", "stalled-log"
+_CLOCKED = "stalled-log"
 
 
 @dataclass(frozen=True)
@@ -143,11 +142,7 @@ def _with_clock(wanted: Wanted, run: Run) -> Judging:
 
 def _planned(run: Run) -> int | None:
     series = run.main("loss", "train") or next(iter(run.training_series), None)
-    total = planned_total(run, series) if series is not None else None
-    if total is None:
-        plans = run.config.get("schedules")
-        held = plans.get(_TOTAL) if isinstance(plans, Mapping) else None
-        total = float(held) if isinstance(held, int | float) and held > 1 else None
+    total = planned_total(run, series)
     return round(total) if total is not None else None
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from trainlens import verdict, words
-from trainlens.detect.rates import planned_total
+from trainlens.detect.plans import factor_at, plans
+from trainlens.detect.rates import header_total, planned_total
 from trainlens.expectation.measure import measure
 from trainlens.expectation.statement import Expectation
 from trainlens.monitor.model import Chance
 from trainlens.monitor.target import Target, best_window, curve, of_run, parse
 from trainlens.roles import role_of
-from trainlens.run import Run, Series
+from trainlens.run import Ints, Run, Series
 from trainlens.stats.annealing import Rate
 from trainlens.stats.blocks import Floats
 from trainlens.stats.outlook import EARLIEST, LEAST, Outlook, Unknowable, outlook
-from trainlens.stats.planned import PlanError
+from trainlens.stats.planned import PlanError, Planned
 from trainlens.stats.planned import parse as parse_plan
 from trainlens.stats.prolonged import Future, Untold, end_of, prolonged
 from trainlens.stats.schedule import recognise
@@ -163,27 +163,34 @@ def _goes_on(now: float, end: float) -> bool:
 
 def _of_header(run: Run, rates: Series | None, total: float | None) -> _Plan | None:
     """The schedule that the header plans, None without one or where the log does not follow it."""
-    plans = run.config.get("schedules")
-    if not isinstance(plans, Mapping):
-        return None
-    spec = next((s for k, s in plans.items() if role_of(str(k)).name == "learning-rate"), None)
-    whole = plans.get("total_steps")
+    held = (spec for field, spec in plans(run) if role_of(field).name == "learning-rate")
     try:
-        plan = parse_plan(spec)
-        said = whole if isinstance(whole, int | float) and whole > 0 else None
-        end = plan.total or said or total
+        plan = parse_plan(next(held, None))
+        end = plan.total or header_total(run) or total
         if end is None:
             return None
-        place = np.linspace(0.0, float(end), 2001)
-        value = plan.value(place, float(end))
+        place = np.linspace(0.0, end, 2001)
+        value = _multiplied(run, plan, place, plan.value(place, end))
         if rates is not None:
             good = rates.finite
-            away = np.abs(np.interp(good.step, place, value) - good.value)
-            if float(np.median(away)) > _NEAR * float(value.max()):
+            wanted = _multiplied(run, plan, good.step, plan.value(good.step, end))
+            if float(np.median(np.abs(wanted - good.value))) > _NEAR * float(value.max()):
                 return None
     except PlanError:
         return None
-    return _Plan(float(end), (Future(place, value),))
+    return _Plan(end, (Future(place, value),))
+
+
+def _multiplied(run: Run, plan: Planned, step: Floats | Ints, value: Floats) -> Floats:
+    """Planned values times the logged series that multiplies them; its last value stays."""
+    times = factor_at(run, plan.times, step) if plan.times else None
+    if times is None:
+        return value
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.asarray(value * times)
+    if not np.isfinite(found).all():
+        raise PlanError("values that are not finite")
+    return found
 
 
 def _aligned(x: Floats, rates: Series | None) -> Floats:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainlens import words
+from trainlens.detect.plans import Compared, compare, logged, plans
 from trainlens.plots._lines import draw_curve, finish_axes, make_curve, widen
 from trainlens.plots._marks import shade
 from trainlens.plots._panels import panels
@@ -26,35 +26,15 @@ from trainlens.plots.base import (
     single,
 )
 from trainlens.rules.base import Finding
-from trainlens.rules.plan_deviation import logged, planned_values
-from trainlens.run import Floats, Run, Series
-from trainlens.stats.deviation import Deviation, deviation
+from trainlens.run import Floats, Run
 from trainlens.stats.planned import PlanError, parse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST, _FIELDS = 4, 50
+_MOST = 4
 _POINTS = 4000
 """Points of a plan that are drawn."""
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """A logged value beside its plan.
-
-    Parameters
-    ----------
-    series : Series
-        Finite, with points.
-    planned : ndarray of shape (n,)
-        At its steps.
-    found : Deviation
-    """
-
-    series: Series
-    planned: Floats
-    found: Deviation
 
 
 def compared(run: Run) -> list[Compared]:
@@ -63,32 +43,22 @@ def compared(run: Run) -> list[Compared]:
     Parameters
     ----------
     run : Run
-        Plans that cannot be read are left out; the rule ``plan-deviation`` tells of them.
+        Plans that cannot be read are left out, as are those whose factor is not in the log; the
+        rule ``plan-deviation`` tells of them.
     """
-    plans = run.config.get("schedules")
-    if not isinstance(plans, Mapping):
-        return []
-    total = plans.get("total_steps")
-    whole = total if isinstance(total, int | float) and total > 0 else None
-    held = []
-    for field, spec in list(plans.items())[:_FIELDS]:
-        if field != "total_steps":
-            held += _of_field(run, str(field), spec, whole)
+    held = [one for field, spec in plans(run) for one in _of_field(run, field, spec)]
     return sorted(held, key=lambda c: (c.found.first is None, -c.found.size))
 
 
-def _of_field(run: Run, field: str, spec: object, total: float | None) -> list[Compared]:
-    held = []
+def _of_field(run: Run, field: str, spec: object) -> Iterator[Compared]:
     try:
         plan = parse(spec)
         for series, group in logged(run, field):
-            if len(curve := series.finite):
-                values = planned_values(run, curve, group, plan, total)
-                found = deviation(curve.step, curve.value, values)
-                held.append(Compared(curve, values, found))
+            one = compare(run, series, group, plan)
+            if one is not None and not (one.missing and one.found.first is not None):
+                yield one
     except PlanError:
-        return held
-    return held
+        return
 
 
 @plot(

@@ -43,7 +43,7 @@ def _polarized_gate(case: Case, finding: Finding) -> Advice:
             "the gate has no diversity term or too low a temperature",
         ),
         do=(
-            ("add the alpha-diversity term", {"alpha_diversity.weight": 0.01}),
+            ("add the alpha-diversity term", {"alpha_diversity.weight": 0.1}),
             ("raise the temperature of the gate", {"gate.temperature": 2.0}),
             ("lower the learning rate of the stronger branch", {"groups.clip_backbone": 0.1}),
         ),

@@ -60,13 +60,13 @@ VOCABULARY: dict[str, Setting] = {
         ("constant", "linear", "cosine", "cosine-restarts", "polynomial", "exponential", "step",
          "inverse-sqrt", "warmup-stable-decay", "one-cycle"),
     ),
-    "scheduler.warmup_steps": Setting("count", "steps of linear warmup", "LinearWarmup.steps"),
+    "scheduler.warmup_steps": Setting("count", "steps of linear warmup", "LinearWarmup.warmup"),
     "scheduler.rewarm_steps": Setting(
         "count", "steps of warmup after each change of the data", "Chain of LinearWarmup"
     ),
     "scheduler.total_steps": Setting("count", "steps that the schedule spans", "Clock.total"),
     "scheduler.floor": Setting(
-        "share", "learning rate at the end as a share of the peak", "Cosine.floor"
+        "share", "learning rate at the end as a share of the peak", "Cosine.end"
     ),
     "plateau.patience": Setting(
         "count", "epochs without improvement before the learning rate falls",
@@ -168,7 +168,7 @@ VOCABULARY: dict[str, Setting] = {
         "switch", "fade with coverage instead of switching off", "CLIPConsistencyLoss"
     ),
     "alpha_diversity.weight": Setting("number", "weight of the diversity term", "AlphaDiversity"),
-    "gate.temperature": Setting("number", "temperature of the fusion gate", "NormalizedFeatures"),
+    "gate.temperature": Setting("number", "temperature of the fusion gate", "AlphaDiversity"),
     "model.init": Setting(
         "word", "initialisation of the weights", "TrainingConfig.model.init",
         ("kaiming", "xavier", "orthogonal", "default"),

@@ -38,7 +38,11 @@ class Deviation:
 
 
 def deviation(
-    step: NDArray[np.int64], value: Floats, planned: Floats, tolerance: float = 0.0
+    step: NDArray[np.int64],
+    value: Floats,
+    planned: Floats,
+    tolerance: float = 0.0,
+    times: Floats | None = None,
 ) -> Deviation:
     """Compare logged values with planned ones.
 
@@ -53,22 +57,28 @@ def deviation(
         Finite.
     tolerance : float
         Share of the planned value that is none either.
+    times : ndarray of shape (n,), optional
+        Known factors of the plan. Their jumps are no steps of the schedule, so they hide nothing.
     """
-    size = max(float(np.abs(planned).max()), float(np.abs(value).max()) * 1e-9, 1e-300)
-    v, p = value / size, planned / size
+    known = np.ones_like(planned) if times is None else times
+    whole = planned * known
+    size = max(float(np.abs(whole).max()), float(np.abs(value).max()) * 1e-9, 1e-300)
+    v, p = value / size, whole / size
     digit = rounding(np.abs(value)) / size if float(np.abs(value).max()) > 1e-300 else 0.0
     allowed = 1.05 * digit + (_RELATIVE + tolerance) * np.abs(p) + 1e-7
-    moved = np.abs(np.diff(p))
+    moved = np.abs(np.diff(planned))
+    scale = np.abs(known) / size
     gap = np.maximum(np.diff(step.astype(np.float64)), 1.0)
     off = np.abs(v - p) - allowed
-    loose = _pairs(off > _neighbours(moved))
+    near = _neighbours(moved) * scale
+    loose = _pairs(off > near)
     if loose is None:
-        return Deviation(count=int(np.count_nonzero(off > _neighbours(moved))))
-    strict = off > 1.01 * _neighbours(moved / gap)
+        return Deviation(count=int(np.count_nonzero(off > near)))
+    strict = off > 1.01 * _neighbours(moved / gap) * scale
     first = _pairs(strict)
     # Where it is off by a point all along, only what is off by more tells.
     if first is None or first < 0.05 * len(v) < loose:
-        first, strict = loose, off > _neighbours(moved)
+        first, strict = loose, off > near
     at = np.flatnonzero(strict)
     largest = float(np.abs(v - p)[strict].max())
     return Deviation(len(at), first, int(at[-1]), largest, _factor(v[first:], p[first:], digit))

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 NEAR = 1e-12
 """A step at a place has reached it, whatever the rounding of its share of the run."""
+_CYCLES = 10_000
+"""The most cycles that are laid out."""
 
 
 class PlanError(ValueError):
@@ -41,19 +43,29 @@ def cosine(p: Floats, *, end: float = 0.0) -> Floats:
 
 
 def cosine_restarts(
-    p: Floats, *, cycles: int = 1, growth: float = 1.0, height: float = 1.0, end: float = 0.0
+    p: Floats,
+    *,
+    cycles: int = 1,
+    growth: float = 1.0,
+    height: float = 1.0,
+    end: float = 0.0,
+    first: float | None = None,
 ) -> Floats:
     """Cosines one after the other (SGDR, Loshchilov 2017, arXiv:1608.03983).
 
-    Each of the `cycles` is `growth` times as long and `height` times as high as the one before.
+    Each is `growth` times as long and `height` times as high as the one before. There are `cycles`
+    of them; or, where `first` says how long the first one is, as many as it takes, and the end of
+    the run cuts the last one off (torch's CosineAnnealingWarmRestarts).
     """
-    if not 1 <= cycles <= 10_000 or growth <= 0:
-        raise PlanError("cycles must be 1 to 10000, and growth above 0")
-    count = int(cycles)
-    length = growth ** (np.arange(count) - (count if growth > 1 else 0.0))
-    edge = np.concatenate([[0.0], length.cumsum() / length.sum()])
-    cycle = np.clip(np.searchsorted(edge, p, side="right") - 1, 0, count - 1)
-    local = (p - edge[cycle]) / (edge[cycle + 1] - edge[cycle])
+    if not 1 <= cycles <= _CYCLES or growth <= 0:
+        raise PlanError(f"cycles must be 1 to {_CYCLES}, and growth above 0")
+    if first is not None and cycles != 1:
+        raise PlanError("cosine-restarts takes cycles or first, not both")
+    edge = _equal(int(cycles), growth) if first is None else _from_first(first, growth)
+    cycle = np.clip(np.searchsorted(edge - NEAR, p, side="right") - 1, 0, len(edge) - 2)
+    length = edge[cycle + 1] - edge[cycle]
+    # Cycles that shrink to nothing have no length left in floats; they are at their end.
+    local = np.where(length > 0, (p - edge[cycle]) / np.where(length > 0, length, 1.0), 1.0)
     return end + (height**cycle - end) * _half_wave(np.clip(local, 0.0, 1.0))
 
 
@@ -73,7 +85,8 @@ def exponential(p: Floats, *, end: float) -> Floats:
 
 def step(p: Floats, *, at: Sequence[float], gamma: float = 0.1) -> Floats:
     """``gamma^k``, k being how many places of `at` are reached (He 2016, arXiv:1512.03385)."""
-    return np.asarray(float(gamma) ** np.searchsorted(_ascending(at), p, side="right"), np.float64)
+    reached = np.searchsorted(_ascending(at) - NEAR, p, side="right")
+    return np.asarray(float(gamma) ** reached, np.float64)
 
 
 def inverse_sqrt(p: Floats, *, warmup: float) -> Floats:
@@ -93,7 +106,8 @@ def warmup_stable_decay(
     """
     u = share(p, 1.0 - decay, 1.0)
     down = {"linear": lambda: 1.0 - u, "cosine": lambda: _half_wave(u)}
-    down["root"] = lambda: 1.0 - np.sqrt(u)
+    # The root falls steeply: a rounding of 1e-16 in the place would be 1e-8 in the value.
+    down["root"] = lambda: 1.0 - np.sqrt(np.where(u > NEAR, u, 0.0))
     if shape not in down:
         raise PlanError(f"shape {shape!r} is none of {', '.join(down)}")
     return np.minimum(share(p, 0.0, warmup), end + (1.0 - end) * down[shape]())
@@ -141,17 +155,46 @@ def piecewise(
     """Factors between places: ``constant`` (one more than places), or ``linear`` through them."""
     place, factor = _ascending(at), np.asarray(factors, np.float64)
     if between == "linear" and len(factor) == len(place) > 0:
-        return np.interp(p, place, factor)
+        return _through(p, place, factor)
     if between == "constant" and len(factor) == len(place) + 1:
-        return factor[np.searchsorted(place, p, side="right")]
+        return factor[np.searchsorted(place - NEAR, p, side="right")]
     raise PlanError("piecewise takes as many factors as places (linear) or one more (constant)")
 
 
 def share(p: Floats, first: float, last: float) -> Floats:
     """How far `p` has come from `first` to `last`; 1 from `last` on."""
     if last <= first:
-        return np.where(p >= last, 1.0, 0.0)
+        return np.where(p >= last - NEAR, 1.0, 0.0)
     return np.clip((p - first) / (last - first), 0.0, 1.0)
+
+
+def _equal(count: int, growth: float) -> Floats:
+    """Edges of cycles that fill the run."""
+    length = growth ** (np.arange(count) - (count if growth > 1 else 0.0))
+    return np.concatenate([[0.0], length.cumsum() / length.sum()])
+
+
+def _from_first(first: float, growth: float) -> Floats:
+    """Edges of cycles up to the one that reaches the end of the run, by the geometric series."""
+    if first <= 0:
+        raise PlanError("first must be above 0")
+    n = np.arange(_CYCLES + 1.0)
+    with np.errstate(over="ignore"):
+        sums = n if growth == 1 else np.expm1(n * np.log(growth)) / (growth - 1.0)
+        edge = np.asarray(first * sums, np.float64)
+    last = int(np.searchsorted(edge, 1.0 - NEAR))
+    if last > _CYCLES:
+        raise PlanError(f"cycles this short do not reach the end of the run within {_CYCLES}")
+    return edge[: last + 1]
+
+
+def _through(p: Floats, place: Floats, factor: Floats) -> Floats:
+    """Lines through points; of two points at one place the later one holds from there on."""
+    i = np.clip(np.searchsorted(place - NEAR, p, side="right") - 1, 0, None)
+    j = np.minimum(i + 1, len(place) - 1)
+    width = place[j] - place[i]
+    local = np.clip((p - place[i]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    return factor[i] + (factor[j] - factor[i]) * local
 
 
 def _half_wave(p: Floats) -> Floats:
@@ -162,7 +205,7 @@ def _ascending(at: Sequence[float]) -> Floats:
     place = np.asarray(at, np.float64)
     if place.ndim != 1 or (np.diff(place) < 0).any():
         raise PlanError("places must be a list that ascends")
-    return place - NEAR
+    return place
 
 
 KINDS: Mapping[str, Callable[..., Floats]] = {

@@ -22,7 +22,7 @@ __all__ = ["KINDS", "PlanError", "Planned", "parse"]
 _DEEPEST = 8
 
 
-_WORDS = frozenset({"kind", "base", "total_steps", "ratios", "until", "until_steps"})
+_WORDS = frozenset({"kind", "base", "total_steps", "ratios", "times", "until", "until_steps"})
 _LISTS = frozenset({"at", "factors"})
 _TEXTS = frozenset({"shape", "between"})
 
@@ -41,12 +41,16 @@ class Planned:
         Steps of the whole training, where the plan says so.
     ratios : mapping of str to float
         Factors of parameter groups, by name.
+    times : str
+        Name of a logged series whose value multiplies the plan, such as ``lr_factor``; may be
+        empty. `factor` and `value` are without it.
     """
 
     spec: Mapping[str, Any]
     base: float = 1.0
     total: float | None = None
     ratios: Mapping[str, float] | None = None
+    times: str = ""
 
     def factor(self, progress: ArrayLike, total: float | None = None) -> Floats:
         """Factor of the base at shares of the training, clipped to [0, 1]; any shape.
@@ -80,9 +84,9 @@ def parse(spec: object) -> Planned:
     ----------
     spec : mapping
         ``{"kind": "cosine", "base": 1e-4, "end": 0.01}``; see `KINDS` for what each kind takes.
-        Optional in all: ``base`` (1), ``total_steps``, ``ratios``. A ``chain`` has ``parts``: each
-        is such a mapping with ``until`` (or ``until_steps``), the end of its stretch, to which its
-        own progress and places relate.
+        Optional in all: ``base`` (1), ``total_steps``, ``ratios``, ``times``. A ``chain`` has
+        ``parts``: each is such a mapping with ``until`` (or ``until_steps``), the end of its
+        stretch, to which its own progress and places relate.
 
     Returns
     -------
@@ -102,7 +106,11 @@ def parse(spec: object) -> Planned:
     ratios = spec.get("ratios") or {}
     if not isinstance(ratios, Mapping):
         raise PlanError("ratios must be a mapping of group to factor")
-    plan = Planned(spec, base, whole, {str(k): _number(v, "ratios") for k, v in ratios.items()})
+    times = spec.get("times", "")
+    if not isinstance(times, str):
+        raise PlanError("times must be the name of a logged series")
+    own = {str(k): _number(v, "ratios") for k, v in ratios.items()}
+    plan = Planned(spec, base, whole, own, times)
     tried = plan.factor([0.0, 0.5, 1.0], whole or 1e9)  # says what is wrong before it is used
     if not np.isfinite(tried * base).all():
         raise PlanError("it gives values that are not finite")
@@ -158,23 +166,38 @@ def _chain(spec: Mapping[str, Any], p: Floats, total: float | None, depth: int) 
         raise PlanError("a chain needs a list of parts")
     if depth >= _DEEPEST or len(parts) > 1000:
         raise PlanError("a chain of too many parts")
-    out, begin = np.zeros_like(p), 0.0
-    for i, part in enumerate(parts):
-        if not isinstance(part, Mapping):
-            raise PlanError("each part of a chain is a mapping with a kind")
-        end = _until(part, total, i == len(parts) - 1)
-        if end < begin:
-            raise PlanError("the parts of a chain must end one after the other")
-        here = (p >= begin - NEAR) & ((p < end - NEAR) | (end >= 1.0))
+    stretches = _stretches(parts, total)
+    last, out = len(stretches) - 1, np.zeros_like(p)
+    for i, (part, begin, end) in enumerate(stretches):
+        here = (p >= begin - NEAR) & ((p < end - NEAR) | (i == last))
         local = share(p[here], begin, end)
         length = (end - begin) * total if total else None
         base = _number(part.get("base", 1.0), "base")
         out[here] = base * _factor(part, local, length or total, depth + 1)
-        begin = end
     return out
 
 
-def _until(part: Mapping[str, Any], total: float | None, last: bool) -> float:
+def _stretches(
+    parts: Sequence[object], total: float | None
+) -> list[tuple[Mapping[str, Any], float, float]]:
+    """Parts with the shares at which they begin and end; those without a length are left out."""
+    held, begin = [], 0.0
+    for i, part in enumerate(parts):
+        if not isinstance(part, Mapping):
+            raise PlanError("each part of a chain is a mapping with a kind")
+        last = i == len(parts) - 1
+        end = _until(part, total, begin, last)
+        if end < begin:
+            raise PlanError("the parts of a chain must end one after the other")
+        if end - begin > NEAR and begin < 1.0 - NEAR:
+            held.append((part, begin, end))
+        begin = end
+    if not held:
+        raise PlanError("no part of the chain has a length")
+    return held
+
+
+def _until(part: Mapping[str, Any], total: float | None, begin: float, last: bool) -> float:
     if "until_steps" in part:
         if total is None:
             raise PlanError("until_steps is in steps, but the plan does not say how many there are")
@@ -182,5 +205,5 @@ def _until(part: Mapping[str, Any], total: float | None, last: bool) -> float:
     if "until" in part:
         return _number(part["until"], "until")
     if last:
-        return 1.0
+        return max(1.0, begin)
     raise PlanError("each part of a chain but the last needs 'until'")

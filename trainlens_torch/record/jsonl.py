@@ -53,7 +53,7 @@ class JsonlSink:
     ) -> None:
         self.path = os.fspath(path)
         self._clock = clock
-        self._open_line, whole_lines = _tail(self.path)
+        self._open_line, whole_lines = tail(self.path)
         self._descriptor: int | None = os.open(
             self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644
         )
@@ -125,7 +125,7 @@ class JsonlSink:
             raise OSError(f"{self.path}: only {written} of {len(data)} bytes were written")
 
 
-def _tail(path: str) -> tuple[bool, bool]:
+def tail(path: str) -> tuple[bool, bool]:
     """Whether a file ends inside a line, and whether it holds a whole line at all."""
     try:
         with open(path, "rb") as file:

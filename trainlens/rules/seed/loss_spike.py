@@ -8,9 +8,9 @@ import numpy as np
 
 from trainlens import words
 from trainlens.detect._episodes import Episodes
+from trainlens.detect.sigma import above
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run
-from trainlens.stats.rolling import rolling_mean, rolling_std
 
 
 @rule(
@@ -38,11 +38,9 @@ def loss_spike(
     if len(good) <= least_points:
         yield inconclusive(f"needs more than {least_points} points, has {len(good)}", series)
         return
-    mean = rolling_mean(good.value, window, lag=1, min_periods=least_points)
-    spread = rolling_std(good.value, window, lag=1, min_periods=least_points)
+    mean, spread, marked = above(good.value, sigma, window, least_points)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         z = (good.value - mean) / spread
-        marked = good.value > mean + sigma * spread
     episodes = Episodes("spike")
     events = episodes.update(good.step, good.value, marked, mean) + episodes.finish()
     for event in events[:most]:

@@ -1,0 +1,35 @@
+"""Reading what a logger wrote, strictly: every line must be a whole JSON object."""
+
+import json
+
+
+def parsed(path):
+    """The header, and the records, of a native log; any torn or mixed line raises."""
+    data = path.read_bytes()
+    assert data.endswith(b"\n")
+    header, *records = map(json.loads, data.decode().splitlines())
+    assert header["schema"] == "trainlens.log/1"
+    return header, records
+
+
+def whole(lines, torn):
+    """Records of lines of which so many may be torn, as by a kill within the write of one."""
+    records = []
+    for line in lines:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            torn -= 1
+    assert torn >= 0, "more torn lines than kills"
+    return records
+
+
+def steps(path):
+    """Steps of the records that hold values."""
+    return [record["step"] for record in parsed(path)[1] if record["losses"]]
+
+
+def anomalies(path, kind):
+    """Anomalies of a kind, in order."""
+    found = [one for record in parsed(path)[1] for one in record["anomalies"]]
+    return [one for one in found if one["type"] == kind]

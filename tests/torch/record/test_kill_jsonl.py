@@ -1,0 +1,93 @@
+"""kill -9 at random moments: what was acknowledged is there, whole, and the log goes on.
+
+TRAINLENS_KILLS sets how often (500 for the full form).
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.torch.record.logs import parsed, whole
+from trainlens_torch.record.logger import RunLogger
+
+_KILLS = int(os.environ.get("TRAINLENS_KILLS", "3"))
+_ALLOWED = 0.5  # seconds of records that may be lost where the logger is not in sync mode
+_CHILD = """
+import sys, time
+from trainlens_torch.record.logger import RunLogger
+log = RunLogger(sys.argv[1], sync=sys.argv[2] == "True")
+first = int(sys.argv[3])
+for step in range(first, first + 10**9):
+    log.log(step, {"total": 1.0 / (step + 1)}, {"lr": 1e-3})
+    sys.stdout.write(f"{step} {time.monotonic()}\\n")
+    sys.stdout.flush()
+    if sys.argv[2] != "True":
+        time.sleep(0.0005)
+"""
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+
+
+def killed(folder, sync, first, moment):
+    """Acknowledged steps with their times, of a process that was killed; and when it was."""
+    acknowledged = folder.with_suffix(".ack")
+    with acknowledged.open("wb") as out:
+        arguments = [str(folder), str(sync), str(first)]
+        child = subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], stdout=out)
+        end = time.monotonic() + 60
+        while not acknowledged.stat().st_size and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(moment)
+        at = time.monotonic()
+        child.kill()
+        child.wait(60)
+    pairs = [line.split() for line in acknowledged.read_text().split("\n")[:-1]]
+    return [(int(step), float(when)) for step, when in pairs], at
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_what_was_acknowledged_is_there(tmp_path, sync):
+    rng = random.Random(7)
+    expected, first = set(), 0
+    for number in range(_KILLS):
+        folder = tmp_path / f"run{number // 10}"
+        if number % 10 == 0:
+            expected = set()
+        pairs, at = killed(folder, sync, first, rng.uniform(0, 0.4))
+        assert pairs, "the child did not get as far as one record"
+        expected |= {step for step, when in pairs if sync or when < at - _ALLOWED}
+        first = pairs[-1][0] + 1000
+        data = (folder / "log.jsonl").read_bytes()
+        # A kill within a write leaves a part of a line, which is closed when the log is opened.
+        records = whole([line for line in data.split(b"\n")[1:-1] if line], number % 10 + 1)
+        seen = [record["step"] for record in records]
+        assert expected <= set(seen)
+        assert len(seen) == len(set(seen))
+        assert all(record["losses"]["total"] == 1 / (record["step"] + 1) for record in records)
+    with RunLogger(folder, sync=sync) as log:
+        log.log(first, {"total": 1.0})
+    lines = (folder / "log.jsonl").read_bytes().splitlines()
+    assert whole(lines, _KILLS)[-1]["step"] == first
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("way", ["return", "exit", "raise", "interrupt"])
+def test_an_ordinary_end_loses_nothing(tmp_path, sync, way):
+    ends = {
+        "return": "", "exit": "sys.exit(3)", "raise": "raise RuntimeError",
+        "interrupt": "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
+    }  # fmt: skip
+    code = (
+        "import sys\nfrom trainlens_torch.record.logger import RunLogger\n"
+        f"log = RunLogger(sys.argv[1], sync={sync})\n"
+        "for step in range(2000):\n    log.log(step, {'a': 1.0})\n" + ends[way]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], timeout=60, stderr=subprocess.DEVNULL
+    )
+    assert (done.returncode == 0) == (way == "return")
+    assert [record["step"] for record in parsed(tmp_path / "log.jsonl")[1]] == list(range(2000))
