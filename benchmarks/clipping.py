@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import inspect
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.table import Row
+from benchmarks.turns import in_turns
 
 _CONTEXT, _LETTERS = 8, 96
 _UPDATES, _BAD = 700, (250, 330, 410, 490, 570)
@@ -41,20 +41,12 @@ def _row(name: str, width: int, layers: int, calls: int) -> Row:
         parameter.grad = torch.randn_like(parameter)
     ours = _OURS[name]()
     theirs = _always(1.0)
-    pairs = [(_timed(theirs, held), _timed(ours, held)) for _ in range(calls)]
-    speed = statistics.median(a / b for a, b in pairs)
-    seconds = statistics.median(a for a, _ in pairs)
+    seconds, own = in_turns(lambda: theirs(held), lambda: ours(held), calls)
     return Row(
         f"`{name}`, {sum(p.numel() for p in held):,} gradients in {len(held)} tensors",
-        "torch clip_grad_norm_", seconds * 1e3, seconds / speed * 1e3,
+        "torch clip_grad_norm_", seconds * 1e3, own * 1e3,
         note=f"per call, {torch.get_num_threads()} threads", unit="ms",
     )  # fmt: skip
-
-
-def _timed(call: Callable[[Any], Any], held: list[Any]) -> float:
-    begin = time.perf_counter()
-    call(held)
-    return time.perf_counter() - begin
 
 
 def _always(limit: float) -> Callable[[Any], Any]:

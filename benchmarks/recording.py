@@ -8,9 +8,12 @@ a call is called 8 times a step.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib
+import io
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,6 +39,7 @@ def results(quick: bool = False) -> list[Row]:
         "sync": _sync,
         "torch SummaryWriter": _summary_writer,
         "aim Run.track": _aim,
+        "trackio": _trackio,
         "csv.writer": _csv,
         "Lightning CSVLogger": _lightning,
     }
@@ -137,6 +141,21 @@ def _aim(folder: Path, stack: ExitStack) -> Log:
             run.track(value, name=name, step=step)
 
     return log
+
+
+def _trackio(folder: Path, stack: ExitStack) -> Log:
+    os.environ["TRACKIO_DIR"] = str(folder)  # read at its import
+    trackio = importlib.import_module("trackio")
+    _quietly(
+        lambda: trackio.init(project="bench", embed=False, auto_log_gpu=False, auto_log_cpu=False)
+    )
+    stack.callback(_quietly, trackio.finish)
+    return lambda step, values: trackio.log(values, step=step)
+
+
+def _quietly(call: Callable[[], object]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        call()
 
 
 def _csv(folder: Path, stack: ExitStack) -> Log:

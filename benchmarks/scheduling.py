@@ -9,12 +9,11 @@ the median of the ratios of neighbouring blocks counts.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 from benchmarks.table import Row
+from benchmarks.turns import in_turns
 
 _UPDATES, _BLOCKS = 2000, 31
 _TOTAL = 10_000_000
@@ -43,22 +42,11 @@ def _row(
     goal: str,
     note: str = "",
 ) -> Row:
-    theirs, ours = _lambda_lr(tensor), make(tensor)
-    pairs = [(_block(theirs, updates), _block(ours, updates)) for _ in range(blocks)]
-    # The ratio of neighbours counts, so that what else the machine does hits both.
-    speed = median(a / b for a, b in pairs)
-    seconds = median(a for a, _ in pairs)
+    seconds, own = in_turns(_lambda_lr(tensor), make(tensor), blocks, updates)
     return Row(
-        work, "torch LambdaLR.step", seconds * 1e3, seconds / speed * 1e3, goal,
+        work, "torch LambdaLR.step", seconds * 1e3, own * 1e3, goal,
         note or "per update", unit="ms",
     )  # fmt: skip
-
-
-def _block(call: Callable[[], Any], updates: int) -> float:
-    begin = time.perf_counter()
-    for _ in range(updates):
-        call()
-    return (time.perf_counter() - begin) / updates
 
 
 def _optimizer(tensor: bool) -> Any:

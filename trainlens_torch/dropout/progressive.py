@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from trainlens_torch.clock import Clock
-from trainlens_torch.dropout.rates import checked_rate, holders, patterns, set_dropout_rate
+from trainlens_torch.dropout.rates import checked_rate, holders, patterns
 from trainlens_torch.place import Place, PlaceLike, place
 from trainlens_torch.schedules.base import Schedule
 
@@ -114,7 +114,8 @@ class ProgressiveDropout:
         self._places = (_length(start_step, "start_step"), _length(ramp_steps, "ramp_steps"))
         self._told = (self._places, self.schedule)
         self._now: float | None = None
-        if not holders(module, self.extra):
+        self._holders = holders(module, self.extra)
+        if not self._holders:
             raise ValueError(f"{type(module).__name__} holds no dropout layer to schedule")
         self.clock: Clock | None = None
         if total is not None:
@@ -158,9 +159,13 @@ class ProgressiveDropout:
         """Set the module to the rate of a step or share, and return it.
 
         Whatever was applied before, or set by hand, the module is as at this step afterwards.
+        Layers that came into it later are found when the rate changes.
         """
         rate = self.rate(at)
-        set_dropout_rate(self.module, rate, self.extra)
+        if rate != self._now:  # the walk through a large model costs more than all of its layers
+            self._holders = holders(self.module, self.extra)
+        for holder in self._holders:
+            holder.set(rate)
         self._now = rate
         return rate
 
