@@ -40,6 +40,8 @@ BENCHMARKS = (
     "clipping",
     "normalized_features",
     "recording",
+    "guard",
+    "prefetching",
 )
 _COMPANION = "companion/performance.md"
 PAGES = {
@@ -50,6 +52,8 @@ PAGES = {
     "adaptive": _COMPANION,
     "normalized_features": _COMPANION,
     "recording": _COMPANION,
+    "guard": _COMPANION,
+    "prefetching": _COMPANION,
 }
 """Benchmarks whose tables stand in other pages than performance.md."""
 _ROOT = Path(__file__).resolve().parents[1]

@@ -11,6 +11,9 @@ TABLE = r"""
 # What the training itself reported.
 anomaly - - 0
     ^anomalies_(?!auc|auroc|f1|recall|precision)[a-z]~
+# What a loss is made of: the name of a component may be that of a loss or a metric.
+other - - 0
+    loss_share_~ loss_residual gradient_share_~ gradient_cosine_~ component_gradient_~
 # Of single layers and classes: the name of a layer may hold words that mean something else.
 gradient-norm - - -1
     grad(ient)?s?_([l\d]\d*_)*norms?_(?!@WHOLE@$)[a-z\d]~

@@ -38,6 +38,10 @@ class Role(Compact):
     unit: str = ""
     priority: int = 0
 
+    def place(self, metric: str) -> tuple[int, int, str]:
+        """Sorts metrics of a role: the most telling first, a total loss before its parts."""
+        return -self.priority, len(metric), metric
+
 
 ROLES = {
     "loss": "a quantity that training minimises",

@@ -244,7 +244,7 @@ class Run(Shown):
             if len(s):
                 held.setdefault(s.role.name, []).append(s)
         return {
-            role: tuple(sorted(found, key=lambda s: (-s.role.priority, len(s.metric), s.metric)))
+            role: tuple(sorted(found, key=lambda s: s.role.place(s.metric)))
             for role, found in held.items()
         }
 
@@ -302,14 +302,19 @@ def _extremes(value: Floats) -> tuple[float, float] | None:
 
 def key_for(column: Column, owner: Mapping[Key, str]) -> Key:
     """Metric and split of a column; `owner` holds the logged names of those there are."""
-    if column.split is not None:
-        metric, split = column.name, parse_name(f"{column.split}/x")[1] or column.split
+    return key_of(column.name, column.split, owner)
+
+
+def key_of(name: str, split: str | None, owner: Mapping[Key, str]) -> Key:
+    """Metric and split of a name as it was logged; the split is None where the name tells it."""
+    if split is not None:
+        metric, split = name, parse_name(f"{split}/x")[1] or split
     else:
-        metric, split = parse_name(column.name)
-    for key in ((metric, split or "train"), (column.name, split or "train")):
-        if owner.get(key, column.name) == column.name:
+        metric, split = parse_name(name)
+    for key in ((metric, split or "train"), (name, split or "train")):
+        if owner.get(key, name) == name:
             return key
-    return (column.name, f"{split or 'train'} ({column.name})")
+    return (name, f"{split or 'train'} ({name})")
 
 
 def started(key: Key, column: Column) -> Series:

@@ -18,6 +18,11 @@ objects with a kind and, if there is one, a value and a message::
 Each entry is read as a point of the series ``anomalies/KIND`` (kind in snake case) at that step,
 of its value or 1; the rule ``reported-anomaly`` tells of them. True and false are read as 1 and 0.
 
+``copies`` of the header, where there are any, names files and folders beside the log which hold
+the same run in other formats, ``"copies": ["tb", "log.txt"]``: readers count that run once.
+``ranks``, where there are several, is the number of processes that train together: those above 0
+write ``log.rank1.jsonl`` and so on beside ``log.jsonl``, and are no runs of their own.
+
 Planned schedules
 -----------------
 ``schedules`` of the header holds, by the name under which a field is logged, what its values are
@@ -69,6 +74,7 @@ from typing import Any
 
 SCHEMA = "trainlens.log/1"
 RECORD_KEYS = frozenset({"step", "losses", "stats"})
+_MOST_RANKS = 10_000  # a header may say anything
 
 
 def header_line(
@@ -76,6 +82,8 @@ def header_line(
     created: float,
     config: Mapping[str, Any] | None = None,
     schedules: Mapping[str, Any] | None = None,
+    copies: Iterable[str] = (),
+    ranks: int = 1,
 ) -> bytes:
     """Encode the header of a log.
 
@@ -87,18 +95,26 @@ def header_line(
         Unix seconds.
     config, schedules : mapping, optional
         Plain JSON values: the configuration, and the planned schedules by field.
+    copies : iterable of str
+        Names of files and folders beside the log that hold the same run in other formats.
+    ranks : int
+        Processes that train together, each with a log of its own.
 
     Returns
     -------
     bytes, one line with its newline
     """
-    header = {
+    header: dict[str, Any] = {
         "schema": SCHEMA,
         "run": run,
         "created": created,
         "config": dict(config or {}),
         "schedules": dict(schedules or {}),
     }
+    if names := list(copies):
+        header["copies"] = names
+    if ranks > 1:
+        header["ranks"] = ranks
     return _line(header)
 
 
@@ -151,6 +167,32 @@ def record_line(
 def is_header(obj: object) -> bool:
     """Whether a decoded line is the header of a native log, of any version."""
     return isinstance(obj, dict) and str(obj.get("schema", "")).startswith("trainlens.log/")
+
+
+def copies_of(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the copies that a decoded header tells of: single names, no paths."""
+    found = header.get("copies")
+    if not isinstance(found, list):
+        return ()
+    return tuple(
+        n
+        for n in found
+        if isinstance(n, str) and n and n == n.replace("\\", "/").rpartition("/")[2]
+    )
+
+
+def ranks_of(header: Mapping[str, Any], stem: str, suffix: str) -> tuple[str, ...]:
+    """Names of the logs of the other ranks that a decoded header tells of.
+
+    Examples
+    --------
+    >>> ranks_of({"ranks": 3}, "log", ".jsonl"), ranks_of({"ranks": "3"}, "log", ".jsonl")
+    (('log.rank1.jsonl', 'log.rank2.jsonl'), ())
+    """
+    found = header.get("ranks")
+    if type(found) is not int or found > _MOST_RANKS:
+        return ()
+    return tuple(f"{stem}.rank{rank}{suffix}" for rank in range(1, found))
 
 
 def is_record(obj: object) -> bool:

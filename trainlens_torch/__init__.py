@@ -1,70 +1,28 @@
 """The companion of trainlens for PyTorch training loops: schedules, recorders and guards.
 
-Public names are loaded on first use, so that importing the package does not import torch.
+Public names are loaded on first use, so that importing the package does not import torch. What a
+type checker reads stands in ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from trainlens_torch.adaptive import AdaptiveLRManager
-    from trainlens_torch.averaging import evaluating, schedule_free
-    from trainlens_torch.clock import Clock
-    from trainlens_torch.debug import debug_batch, debug_gradients
-    from trainlens_torch.decay import TensorDecay
-    from trainlens_torch.dropout import (
-        ProgressiveDropout,
-        ScheduledDropout,
-        prepare_dropout,
-        progressive_dropout,
-        set_dropout_rate,
-    )
-    from trainlens_torch.fields import Value
-    from trainlens_torch.freeze import ProgressiveFreezing
-    from trainlens_torch.gradients import Accumulation, AdaptiveClip, clip_gradients
-    from trainlens_torch.groups import parameter_groups
-    from trainlens_torch.guard import BlackBox, UpdateGuard
-    from trainlens_torch.health import HealthCheck
-    from trainlens_torch.initialization import initialize
-    from trainlens_torch.losses import (
-        AlphaDiversity,
-        ChannelWeightedLoss,
-        CLIPConsistencyLoss,
-        NormalizedFeatures,
-    )
-    from trainlens_torch.lr_finder import find_lr
-    from trainlens_torch.optimizers import make_optimizer
-    from trainlens_torch.place import Place
-    from trainlens_torch.record.jsonl import JsonlSink
-    from trainlens_torch.record.logger import RunLogger
-    from trainlens_torch.record.watching import Watcher
-    from trainlens_torch.scheduler import Scheduler
-    from trainlens_torch.schedules import (
-        Chain,
-        Constant,
-        Cosine,
-        CosineRestarts,
-        Custom,
-        Exponential,
-        InverseSqrt,
-        Linear,
-        LinearWarmup,
-        OneCycle,
-        Piecewise,
-        Polynomial,
-        Ramp,
-        Schedule,
-        Step,
-        WarmupStableDecay,
-    )
-    from trainlens_torch.state import StateMismatch
-    from trainlens_torch.system import SystemMonitor, is_out_of_memory
+from typing import Any
 
 _NAMES = {
     "adaptive": ("AdaptiveLRManager",),
+    "averaging": ("evaluating", "schedule_free"),
     "clock": ("Clock",),
+    "config": ("TrainingConfig", "apply_prescription"),
+    "data": (
+        "CachedDataset",
+        "Prefetcher",
+        "StratifiedBatchSampler",
+        "check_sampler",
+        "fingerprint",
+        "seeded_loader",
+    ),
+    "debug": ("debug_batch", "debug_gradients"),
     "decay": ("TensorDecay",),
     "dropout": (
         "ProgressiveDropout",
@@ -77,7 +35,10 @@ _NAMES = {
     "freeze": ("ProgressiveFreezing",),
     "gradients": ("Accumulation", "AdaptiveClip", "clip_gradients"),
     "groups": ("parameter_groups",),
+    "guard": ("BlackBox", "Diverged", "UpdateGuard"),
+    "health": ("HealthCheck",),
     "initialization": ("initialize",),
+    "loop": ("Checkpointer", "DamagedCheckpoint", "EarlyStopping"),
     "losses": (
         "AlphaDiversity",
         "CLIPConsistencyLoss",
@@ -85,10 +46,13 @@ _NAMES = {
         "NormalizedFeatures",
     ),
     "lr_finder": ("find_lr",),
+    "memory": ("AdaptiveBatch", "SplitOnOOM", "free_memory"),
+    "metrics": ("gdt_ts", "lddt", "mpjpe", "pa_mpjpe", "rmsd"),
     "optimizers": ("make_optimizer",),
     "place": ("Place",),
     "record.jsonl": ("JsonlSink",),
-    "averaging": ("evaluating", "schedule_free"),
+    "record.logger": ("RunLogger",),
+    "record.watching": ("Watcher",),
     "scheduler": ("Scheduler",),
     "schedules": (
         "Chain",
@@ -109,26 +73,16 @@ _NAMES = {
         "WarmupStableDecay",
     ),
     "state": ("StateMismatch",),
-    "debug": (
-        "debug_batch",
-        "debug_gradients",
-    ),
-    "guard": (
-        "BlackBox",
-        "UpdateGuard",
-    ),
-    "health": ("HealthCheck",),
-    "system": (
-        "SystemMonitor",
-        "is_out_of_memory",
-    ),
-    "record.logger": ("RunLogger",),
-    "record.watching": ("Watcher",),
+    "system": ("SystemMonitor", "is_out_of_memory"),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 _PACKAGES = frozenset(
-    {
+    [
+        "adapters",
         "adaptive",
+        "cli",
+        "config",
+        "data",
         "dropout",
         "freeze",
         "gradients",
@@ -136,68 +90,18 @@ _PACKAGES = frozenset(
         "guard",
         "health",
         "initialization",
+        "loop",
         "losses",
         "lr_finder",
+        "memory",
+        "metrics",
         "record",
         "schedules",
         "system",
-    }
+    ]
 )
 
-__all__ = [
-    "Accumulation",
-    "AdaptiveClip",
-    "AdaptiveLRManager",
-    "AlphaDiversity",
-    "BlackBox",
-    "CLIPConsistencyLoss",
-    "Chain",
-    "ChannelWeightedLoss",
-    "Clock",
-    "Constant",
-    "Cosine",
-    "CosineRestarts",
-    "Custom",
-    "Exponential",
-    "HealthCheck",
-    "InverseSqrt",
-    "JsonlSink",
-    "Linear",
-    "LinearWarmup",
-    "NormalizedFeatures",
-    "OneCycle",
-    "Piecewise",
-    "Place",
-    "Polynomial",
-    "ProgressiveDropout",
-    "ProgressiveFreezing",
-    "Ramp",
-    "RunLogger",
-    "Schedule",
-    "ScheduledDropout",
-    "Scheduler",
-    "StateMismatch",
-    "Step",
-    "SystemMonitor",
-    "TensorDecay",
-    "UpdateGuard",
-    "Value",
-    "WarmupStableDecay",
-    "Watcher",
-    "clip_gradients",
-    "debug_batch",
-    "debug_gradients",
-    "evaluating",
-    "find_lr",
-    "initialize",
-    "is_out_of_memory",
-    "make_optimizer",
-    "parameter_groups",
-    "prepare_dropout",
-    "progressive_dropout",
-    "schedule_free",
-    "set_dropout_rate",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

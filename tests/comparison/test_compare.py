@@ -184,7 +184,7 @@ def test_a_metric_of_unknown_direction_cannot_be_judged():
     [
         (run("a", loss=([1, 2], [1, 2])), run("b", loss=([1, 2], [1, 2])), "only 2 matched points"),
         (run("a", loss=([1, 2], [1, 2])), run("b", loss=([9, 10], [1, 2])), "do not overlap"),
-        (run("a", loss=np.full(9, np.nan)), run("b", loss=np.ones(9)), "a has no finite point"),
+        (run("a", acc=np.full(9, np.nan)), run("b", acc=np.ones(9)), "a has no finite point"),
     ],
 )
 def test_why_not(a, b, words):

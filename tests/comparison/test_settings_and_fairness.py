@@ -24,7 +24,8 @@ def test_seeds(key):
 
 
 @pytest.mark.parametrize("key", ["GENERAL.val_seed", "eval.seed", "data.val_dataset", "test_files",
-                                 "validation/fingerprint", "val_split"])  # fmt: skip
+                                 "validation/fingerprint", "val_split", "validation",
+                                 "data.val_set"])  # fmt: skip
 def test_validation_data(key):
     assert is_validation(key)
     assert not is_seed(key)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from trainlens.readers import aim
+from trainlens.readers._aim import series as aim_series
 from trainlens.readers._aim.reader import AimReader
 
 pytest.importorskip("aimrocks", reason="the aim extra is not installed")
@@ -265,7 +266,9 @@ def test_a_run_without_its_points(written, copy):
     assert ("corrupt", None) in {(n.kind, n.lost) for n in chunk.notices}
 
 
-def test_a_store_that_must_not_be_read(written, copy, monkeypatch):
+@pytest.mark.parametrize("bulk", [0, 1 << 60])
+def test_a_store_that_must_not_be_read(written, copy, monkeypatch, bulk):
+    monkeypatch.setattr(aim_series, "BULK", bulk)
     # Tests may run as a user whom no permission stops, so the answer of the system is set.
     run = written[1][0]
     denied = store(copy, "seqs", run)

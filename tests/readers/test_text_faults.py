@@ -276,3 +276,30 @@ def test_any_bytes_are_read(tmp_path: Path, data: bytes) -> None:
     chunk = read(tmp_path / "a.log", data)
     assert all(len(c.step) == len(c.value) == len(c.epoch) for c in chunk.columns)
     assert 0 <= text.sniff(tmp_path / "a.log") <= 0.5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{step}/1000 val/total={a:.3f} val/mpjpe={b:.3f}",
+        "{step}/1000 val/total: {a:.3f} val/mpjpe : {b:.3f}",
+        "step {step} val/total {a:.3f} val/mpjpe {b:.3f}",
+        "step={step} val/mpjpe={b:.3f} val/total={a:.3f}",
+    ],
+)
+def test_a_name_with_its_split_is_no_unit_of_the_number_before(tmp_path: Path, line: str) -> None:
+    points = [(100 * i, 0.25 - 0.01 * i, 60.0 - i) for i in range(1, 9)]
+    log = "".join(line.format(step=step, a=a, b=b) + "\n" for step, a, b in points)
+    found = {(c.name, c.unit): c for c in read(tmp_path / "a.log", log).columns}
+    assert set(found) == {("val/total", ""), ("val/mpjpe", "")}
+    for place, name in ((1, "val/total"), (2, "val/mpjpe")):
+        column = found[name, ""]
+        assert column.step.tolist() == [p[0] for p in points]
+        assert column.value.tolist() == pytest.approx([p[place] for p in points])
+
+
+def test_a_letter_with_a_value_is_no_unit_of_the_number_before(tmp_path: Path) -> None:
+    log = "".join(f"step={i} loss={1 / i:.3f} s={i}.5 speed={i}.25 it/s\n" for i in range(1, 9))
+    found = {c.name: (c.unit, c.value.tolist()) for c in read(tmp_path / "a.log", log).columns}
+    assert found["s"] == ("", [i + 0.5 for i in range(1, 9)])
+    assert found["speed"] == ("it/s", [i + 0.25 for i in range(1, 9)])

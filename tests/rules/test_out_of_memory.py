@@ -72,3 +72,32 @@ def test_nothing_to_go_by():
         a_run(loss=np.ones(9), room=np.ones(9)), notices=(Notice("corrupt", "a", "bad room", 1),)
     )
     assert judged(run)[0].status is Status.SKIP
+
+
+def a_report(steps, kind="out_of_memory"):
+    return {f"anomalies/{kind}": (np.array(steps), np.ones(len(steps)))}
+
+
+def test_a_report_where_a_count_rises_is_told_once():
+    (found,) = judged(a_run(num_ooms=np.cumsum(events()), **a_report([21, 51])))
+    assert (found.metric, found.evidence["events"]) == ("num_ooms", 2)
+
+
+@pytest.mark.parametrize("kind", ["oom", "out_of_memory"])
+def test_a_report_where_no_count_rises_is_told_as_well(kind):
+    run = a_run(num_ooms=np.cumsum(events()), **a_report([21, 70], kind=kind))
+    found = judged(run)
+    assert [f.metric for f in found] == ["num_ooms", f"anomalies/{kind}"]
+    assert (found[1].first_step, found[1].last_step) == (21, 70)
+
+
+def test_the_message_of_a_report_is_told_only_where_nothing_comes_after_it():
+    def with_message(step):
+        told = Notice("event", f"log.jsonl, record 3, step {step}", "oom: 2 GiB")
+        run = a_run(loss=np.ones(100), **a_report([50, 100]))
+        return judged(dataclasses.replace(run, notices=(told,)))
+
+    assert [f.metric for f in with_message(50)] == ["anomalies/out_of_memory"]
+    last, again = with_message(100)
+    assert last.severity is Severity.ERROR
+    assert again.metric == "anomalies/out_of_memory"

@@ -8,7 +8,6 @@ from hypothesis import given  # noqa: E402 - after the skip
 from hypothesis import strategies as st  # noqa: E402
 from torch import nn  # noqa: E402
 
-import trainlens_torch  # noqa: E402
 from trainlens_torch import ProgressiveDropout, set_dropout_rate  # noqa: E402
 
 
@@ -185,11 +184,3 @@ def test_resuming_at_any_step_gives_the_rate_of_the_uninterrupted_run(start, tar
     for step in visited:
         applied = resumed.apply(step)
     assert resumed.apply(visited[-1]) == applied == resumed.module.p == straight.module.p
-
-
-def test_public_names_load_on_demand_and_unknown_ones_say_so():
-    assert set(trainlens_torch.__all__) <= set(dir(trainlens_torch))
-    for name in trainlens_torch.__all__:
-        assert getattr(trainlens_torch, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
-        _ = trainlens_torch.Nonsense

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 from pathlib import Path
@@ -13,8 +14,16 @@ torch = pytest.importorskip("torch")
 import trainlens_torch  # noqa: E402 - after the skip
 
 PAGES = Path(__file__).parents[2] / "docs" / "companion"
+# Of the adapters those can be imported whose framework is installed.
+ABSENT = {
+    f"trainlens_torch.adapters.{name}"
+    for name in ("ignite", "lightning", "transformers")
+    if importlib.util.find_spec(name) is None
+}
 MODULES = sorted(
-    found.name for found in pkgutil.walk_packages(trainlens_torch.__path__, "trainlens_torch.")
+    found.name
+    for found in pkgutil.walk_packages(trainlens_torch.__path__, "trainlens_torch.")
+    if found.name not in ABSENT
 )
 
 
@@ -55,6 +64,10 @@ def given():
         ("parameter-groups", ""),
         ("losses", ""),
         ("adaptive-lr", ""),
+        ("data", ""),
+        ("memory", ""),
+        ("checkpoints", ""),
+        ("metrics", ""),
     ],
 )
 def test_pages(page, leaves, tmp_path, monkeypatch):

@@ -233,7 +233,7 @@ def test_errors_of_memory():
 def test_a_record_that_memory_ran_out():
     with quiet() as system:
         record = system.record_oom(OOM, 12)
-        assert (record["type"], record["step"], record["value"]) == ("oom", 12, 1)
+        assert tuple(record.values())[:3] == ("out_of_memory", 12, 1)
         assert "Tried to allocate 2.00 GiB" in record["message"]
         assert "\n" not in record["message"]
         assert system.record_oom(MemoryError(), 13)["value"] == 2

@@ -9,6 +9,7 @@ statistic takes all resamples of a bootstrap at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -233,4 +234,9 @@ def _counts(drawn: NDArray[np.int64], n: int) -> Floats:
 
 
 def _between(value: Floats, level: float) -> Floats:
-    return np.asarray(np.quantile(value, [(1 - level) / 2, (1 + level) / 2], axis=0))
+    # Between a number and infinity nothing can be interpolated.
+    method: Literal["linear", "inverted_cdf"] = (
+        "linear" if np.isfinite(value).all() else "inverted_cdf"
+    )
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    return np.asarray(np.quantile(value, ends, axis=0, method=method))

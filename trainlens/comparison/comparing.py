@@ -12,6 +12,7 @@ import numpy as np
 from trainlens import words
 from trainlens.comparison.allowance import one_seed_tells_nothing, seed_allowance
 from trainlens.comparison.axis import Placed, placed
+from trainlens.comparison.endings import failures, outlasts
 from trainlens.comparison.expectations import judge
 from trainlens.comparison.fairness import cautions, replicates
 from trainlens.comparison.gaps import gap_tables
@@ -155,8 +156,10 @@ class Comparing:
         left, right = (self._held(run, row.key) for run in (baseline, candidate))
         pair = self._pairs[row.candidate, row.key] = Pair(left, right)
         overall, late = pair.looks()
+        (before,), (after,) = failures([baseline], [candidate], row.key)
         return replace(
             row,
+            failed=(before, after),
             summaries=(
                 self._summary(baseline, row.key, row.direction),
                 self._summary(candidate, row.key, row.direction),
@@ -198,9 +201,11 @@ class Comparing:
         arm, same = self._same[row.candidate]
         if not (baseline.single and arm.single):
             return Known(replicates=same, single=False)
+        pair = self._pairs.pop((row.candidate, row.key))
+        if any(row.failed):
+            return Known(replicates=same, outlasted=_outlasted(row, pair))
         if row.difference is None:
             return Known(replicates=same)
-        pair = self._pairs.pop((row.candidate, row.key))
         allowed = seed_allowance(pair.first, pair.second, pair.late)
         refused = one_seed_tells_nothing(row.metric)
         return Known(same, True, allowed.value, allowed.because, refused, *pair.apart())
@@ -213,6 +218,15 @@ class Comparing:
         return gap_tables(
             self.arms[0], arm, [row.key for row in own], sorted(places), self.asked.by
         )
+
+
+def _outlasted(row: Row, pair: Pair) -> bool:
+    """Whether one run failed where the other had ended."""
+    sides = zip(row.failed, (pair.left, pair.right), (pair.right, pair.left), strict=True)
+    return any(
+        failure is not None and len(other) > 0 and outlasts(own, failure, float(other.at[-1]))
+        for failure, own, other in sides
+    )
 
 
 def _no_points(left: Placed, right: Placed, row: Row) -> str:
@@ -261,7 +275,10 @@ def _coverage(rows: Sequence[Row], arm: Arm) -> list[Caution]:
         f"{row.split}/{row.metric} ({words.step(len(row.alignment))} of "
         f"{words.step(row.alignment.of[0])} and {words.step(row.alignment.of[1])})"
         for row in rows
-        if row.alignment is not None and len(row.alignment) and min(row.alignment.shares) < _THIN
+        if row.alignment is not None
+        and len(row.alignment)
+        and min(row.alignment.shares) < _THIN
+        and not any(row.failed)
     ]
     if not thin:
         return []

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trainlens import words
-from trainlens.comparison.model import Arm
+from trainlens.comparison.axis import placed
+from trainlens.comparison.endings import gone
+from trainlens.comparison.failed import list_of
+from trainlens.comparison.model import Arm, Failure
 from trainlens.expectation import Expectation, Measured, measure
+from trainlens.expectation.statement import GAP
+from trainlens.run import Run, Series
 
 STATUSES = ("met", "missed", "cannot-judge")
 
@@ -55,6 +60,9 @@ def judge(
 ) -> tuple[Judged, ...]:
     """Hold expectations against an arm.
 
+    Where the metric of a run is not finite to the end of its log, from before the last place that
+    an expectation asks of, it is missed: its finite points are not judged.
+
     Parameters
     ----------
     expectations : iterable of Expectation
@@ -77,6 +85,8 @@ def _judged(asked: Expectation, candidate: Arm, baseline: Arm | None) -> Judged:
     return max(cases, key=lambda case: (_GRAVITY[case.status], _distance(case)))
 
 
+_COUNTS = ("nonfinite", "count")
+"""Statistics that count points, numbers or not."""
 _GRAVITY = {"met": 0, "cannot-judge": 1, "missed": 2}
 
 
@@ -108,6 +118,32 @@ def _pooled(held: list[Measured], runs: int) -> Measured:
     return Measured(value, points, held[0].series, all(m.complete for m in held))
 
 
+def _lost(asked: Expectation, arm: Arm, series: Series | None) -> list[str]:
+    """How runs of an arm failed before the last place that an expectation asks of."""
+    if series is None or asked.stat in _COUNTS:
+        return []
+    told = []
+    for run in arm.runs:
+        # A gap is no series of the log: it ends as what it is made of does.
+        held = series if asked.split == GAP else run.series.get((series.metric, series.split))
+        failure = gone(held) if held is not None else None
+        if held is not None and failure is not None and _concerns(asked, run, held, failure):
+            told.append(f"{run.name} is {failure.told}")
+    return told
+
+
+def _concerns(asked: Expectation, run: Run, held: Series, failure: Failure) -> bool:
+    """Whether a failure lies before the last place that an expectation asks of."""
+    last = asked.at if asked.at is not None else asked.last
+    if last is None:
+        return True
+    if asked.axis == "step":
+        return failure.step <= last
+    known = placed(run, replace(held.effective, value=np.zeros(len(held.effective))), asked.axis)
+    at = known.at[known.step >= failure.step]
+    return bool(len(at)) and float(at[0]) <= last
+
+
 def _partner(one: Measured, held: list[Measured]) -> Measured | None:
     """The same series of the other arm."""
     if one.series is None:
@@ -130,9 +166,12 @@ def _case(
         met = asked.met(now.value, before if asked.needs_baseline else None)
         status = "met" if met else "missed"
         why = _found(asked, now)
+    actual = now.value
+    if lost := _lost(asked, candidate, now.series):
+        status, actual, why = "missed", math.nan, list_of(lost)
     unit = asked.unit or (now.series.unit if now.series is not None else "")
     name = baseline.name if baseline is not None else ""
-    return Judged(asked, candidate.name, name, status, now.value, before, low, high, unit, why)
+    return Judged(asked, candidate.name, name, status, actual, before, low, high, unit, why)
 
 
 def _why_not(asked: Expectation, now: Measured, then: Measured | None, baseline: Arm | None) -> str:
@@ -146,6 +185,9 @@ def _why_not(asked: Expectation, now: Measured, then: Measured | None, baseline:
         return (
             f"the baseline has no such number: {then.why if then is not None else 'no such series'}"
         )
+    if asked.needs_baseline and baseline is not None and then is not None:
+        lost = _lost(asked, baseline, then.series)
+        return f"the baseline has no such number: {list_of(lost)}" if lost else ""
     return ""
 
 

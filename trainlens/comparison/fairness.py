@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from trainlens import words
 from trainlens.comparison.axis import batch_size, placed
+from trainlens.comparison.endings import gone
 from trainlens.comparison.model import Arm, Caution, Setting
 from trainlens.comparison.settings import is_seed, is_validation, substantial, told
-from trainlens.run import Run
+from trainlens.run import Ints, Run, Series
 
 _SHORT = 0.02
 """Arms whose lengths differ by less than this share are equally long."""
+_NAMED = 3
+"""Steps that are named."""
 _DECAYED, _HIGH = 0.1, 0.5
 """A learning rate below / above these shares of its peak has decayed / has not."""
 
@@ -99,7 +102,9 @@ def _lengths(case: _Case) -> Iterator[tuple[str, str]]:
 
 
 def _end(run: Run, by: str) -> float:
-    ends = [float(held.at[-1]) for s in run.training_series if len(held := placed(run, s, by))]
+    """Where the log ends, in values that may be no numbers."""
+    logged = (replace(s, value=np.zeros(len(s))) for s in run.training_series)
+    ends = [float(held.at[-1]) for s in logged if len(held := placed(run, s, by))]
     return max(ends, default=0.0)
 
 
@@ -170,11 +175,28 @@ def _broken(case: _Case) -> Iterator[tuple[str, str]]:
     for arm in case.arms:
         for run in arm.runs:
             for series in run.training_series:
-                lost = len(series.effective) - len(series.finite)
-                if lost and series.role.direction:
-                    name = run.name if not arm.single else arm.name
-                    yield (
-                        "non-finite",
-                        f"{words.plural(lost, 'value')} of {series.split}/{series.metric} in "
-                        f"{name} are NaN or infinite and left out",
-                    )
+                name = run.name if not arm.single else arm.name
+                if series.role.direction and (said := _non_finite(series)):
+                    yield "non-finite", f"{said[0]} in {name} {said[1]}"
+
+
+def _non_finite(series: Series) -> tuple[str, str] | None:
+    """Values that are no numbers: which, and what becomes of them."""
+    held, called = series.effective, f"{series.split}/{series.metric}"
+    bad = held.step[~np.isfinite(held.value)]
+    ended = gone(series)
+    if ended is not None:
+        return called, f"is {ended.told}: it counts as failed"
+    if not len(bad):
+        return None
+    return (
+        f"{words.plural(len(bad), 'value')} of {called}",
+        f"{'is' if len(bad) == 1 else 'are'} NaN or infinite and left out ({_steps(bad)})",
+    )
+
+
+def _steps(bad: Ints) -> str:
+    """At which steps, the first ones of many."""
+    shown = ", ".join(words.step(int(step)) for step in bad[:_NAMED])
+    more = f" and {words.step(len(bad) - _NAMED)} more" if len(bad) > _NAMED else ""
+    return f"{'step' if len(bad) == 1 else 'steps'} {shown}{more}"

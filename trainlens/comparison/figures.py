@@ -156,6 +156,22 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """How a run ended that did not come back.
+
+    Parameters
+    ----------
+    step : int
+        First step that shows it.
+    told : str
+        In words, to be put behind "is".
+    """
+
+    step: int
+    told: str
+
+
+@dataclass(frozen=True)
 class Variances:
     """Whether two curves scatter alike.
 
@@ -194,6 +210,9 @@ class Replicates:
     improvement : float
         Probability that a run of the candidate beats one of the baseline (Mann-Whitney).
     improvement_interval : Interval
+    failed : (tuple of str, tuple of str)
+        Runs of both that failed, how each did; their scores are infinite, on the bad side, so
+        that every run that did not fail beats them.
     """
 
     scores: tuple[tuple[float, ...], tuple[float, ...]]
@@ -202,3 +221,4 @@ class Replicates:
     iqm_intervals: tuple[Interval, Interval]
     improvement: float
     improvement_interval: Interval
+    failed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())

@@ -13,7 +13,18 @@ from trainlens.comparison import intervals
 from trainlens.comparison.aggregate import probability_of_improvement, trimmed_mean
 from trainlens.comparison.arms import seed_pairs
 from trainlens.comparison.axis import Placed, placed
-from trainlens.comparison.model import Arm, Contrast, Key, Replicates, Summary, Variances
+from trainlens.comparison.endings import failures, outlasts
+from trainlens.comparison.model import (
+    Arm,
+    Contrast,
+    Failure,
+    Interval,
+    Key,
+    Replicates,
+    Summary,
+    Variances,
+)
+from trainlens.comparison.ranks import rank_test
 from trainlens.comparison.summary import summarise
 from trainlens.run import Floats
 from trainlens.stats.nearby import interval
@@ -24,6 +35,7 @@ FEWEST = 3
 """Runs an arm below which nothing is said: two do not tell how much seeds scatter."""
 _SHORT = 0.5
 """A run that ends before this share of the median end is left out."""
+_UNKNOWN = Interval(-math.inf, math.inf)
 _SAME = 4
 """Equal series of fewer points are equal by chance."""
 
@@ -39,11 +51,19 @@ class Scored:
     score : ndarray of float64, shape (n,)
     left_out : tuple of str
         Why the others do not count, a sentence each.
+    failed : tuple of str
+        How runs failed, a sentence each; their scores are infinite, on the bad side.
     """
 
     index: tuple[int, ...]
     score: Floats
     left_out: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+
+    @property
+    def finite(self) -> Floats:
+        """The scores of the runs that did not fail."""
+        return self.score[np.isfinite(self.score)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +130,10 @@ def against(
     least three seeds are in both arms (and make up half of the larger one), runs are paired and
     Student's t decides, else Welch's; below three runs an arm nothing is said.
 
+    A run that failed (see `trainlens.comparison.endings`) is not left out: it has the worst score,
+    in the interquartile mean, in the probability of improvement and in the test, which is one by
+    ranks then. Mean and interval of the difference are those of the other runs.
+
     Parameters
     ----------
     baseline, candidate : Arm
@@ -127,17 +151,22 @@ def against(
     """
     arms = baseline, candidate
     held = [_curves(arm, key, by) for arm in arms]
-    until = min(_end(side) for side in held)
+    lost = failures(baseline.runs, candidate.runs, key)
+    until = min(_end(curves, gone) for curves, gone in zip(held, lost, strict=True))
     direction = _direction(arms, key)
     sides = [
-        _scored(arm, curves, until, by, SCORES[score], direction)
-        for arm, curves in zip(arms, held, strict=True)
+        _scored(arm, curves, gone, until, by, SCORES[score], direction)
+        for arm, curves, gone in zip(arms, held, lost, strict=True)
     ]
     left_out = sides[0].left_out + sides[1].left_out
-    both = (_told(sides[0].score, direction, until), _told(sides[1].score, direction, until))
+    both = (_told(sides[0].finite, direction, until), _told(sides[1].finite, direction, until))
     why = _why_not(arms, sides, score, direction)
     if why:
         return Against(both, None, None, None, why, left_out, until)
+    if sides[0].failed or sides[1].failed:
+        ranked = _by_ranks(sides, score, until, by)
+        found = _replicates(sides, 0, direction, rng)
+        return Against(both, ranked, found, _variances(sides), "", left_out, until)
     difference, paired = _difference(arms, sides, score, until, by)
     replicates = _replicates(sides, paired, direction, rng)
     if difference is None:
@@ -158,9 +187,10 @@ def _curves(arm: Arm, key: Key, by: str) -> list[Placed | None]:
     ]
 
 
-def _end(curves: Sequence[Placed | None]) -> float:
-    """The last place that the runs of an arm reach, but those that broke off early."""
-    ends = np.array([one.at[-1] for one in curves if one is not None])
+def _end(curves: Sequence[Placed | None], lost: Sequence[Failure | None]) -> float:
+    """The last place that the runs of an arm reach, but those that broke off early or failed."""
+    both = zip(curves, lost, strict=True)
+    ends = np.array([one.at[-1] for one, gone in both if one is not None and gone is None])
     if not len(ends):
         return math.inf
     long = ends >= _SHORT * float(np.median(ends))
@@ -175,14 +205,20 @@ def _direction(arms: Sequence[Arm], key: Key) -> str:
 def _scored(
     arm: Arm,
     curves: Sequence[Placed | None],
+    lost: Sequence[Failure | None],
     until: float,
     by: str,
     of: Callable[[Floats, str], float],
     direction: str,
 ) -> Scored:
-    index, scores, left_out = [], [], []
+    index, scores, left_out, failed = [], [], [], []
     seen: dict[bytes, str] = {}
-    for i, (run, held) in enumerate(zip(arm.runs, curves, strict=True)):
+    for i, (run, held, gone) in enumerate(zip(arm.runs, curves, lost, strict=True)):
+        if gone is not None and (held is None or not outlasts(held, gone, until)):
+            index.append(i)
+            scores.append(math.inf if direction == "min" else -math.inf)
+            failed.append(f"{run.name} is {gone.told}")
+            continue
         why = _unfit(held, until, by, seen)
         if why or held is None:
             left_out.append(f"{run.name} of {arm.name} is left out: {why}")
@@ -191,7 +227,7 @@ def _scored(
             seen.setdefault(held.value.tobytes(), run.name)
         index.append(i)
         scores.append(of(held.value[: _count(held, until)], direction))
-    return Scored(tuple(index), np.array(scores, np.float64), tuple(left_out))
+    return Scored(tuple(index), np.array(scores, np.float64), tuple(left_out), tuple(failed))
 
 
 def _count(held: Placed, until: float) -> int:
@@ -224,6 +260,8 @@ def _told(scores: Floats, direction: str, until: float) -> Summary:
 def _why_not(arms: Sequence[Arm], sides: Sequence[Scored], score: str, direction: str) -> str:
     if score == "best" and not direction:
         return "it is not known whether lower or higher is better, so no run has a best"
+    if _all_failed(sides):
+        return ""
     few = [
         f"{arm.name} has {words.plural(len(side.index), 'run')}"
         for arm, side in zip(arms, sides, strict=True)
@@ -236,6 +274,24 @@ def _why_not(arms: Sequence[Arm], sides: Sequence[Scored], score: str, direction
     return (
         f"{' and '.join(few)}; at least {FEWEST} an arm are needed to see how seeds scatter{tail}"
     )
+
+
+def _all_failed(sides: Sequence[Scored]) -> bool:
+    """Whether all runs of an arm failed, which needs no more runs to be told."""
+    return all(len(side.index) for side in sides) and any(
+        len(side.failed) == len(side.index) for side in sides
+    )
+
+
+def _by_ranks(sides: Sequence[Scored], score: str, until: float, by: str) -> Contrast:
+    """The test with failed runs at the worst rank; mean and interval are those of the others."""
+    x, y = sides[0].finite, sides[1].finite
+    shift = intervals.independent(x, y) if min(len(x), len(y)) > 1 else None
+    known = (shift.mean, shift.interval) if shift is not None else (math.nan, _UNKNOWN)
+    n = min(len(side.index) for side in sides)
+    method = f"Mann and Whitney's test, failed runs last; {_score_told(score, until, by)}"
+    p = rank_test(sides[0].score, sides[1].score)
+    return Contrast(*known, n, float(n), 0.0, p, None, method)
 
 
 def _difference(
@@ -251,12 +307,15 @@ def _difference(
     if shift is None:
         return None, len(pairs)
     n = len(pairs) or min(len(side.index) for side in sides)
-    what = {"late": "mean of the last tenth of each run", "mean": "mean of each run"}
-    method = (
-        f"{how}, {what.get(score, f'{score} value of each run')}, up to {words.at_place(until, by)}"
-    )
+    method = f"{how}, {_score_told(score, until, by)}"
     contrast = Contrast(shift.mean, shift.interval, n, float(n), 0.0, shift.p, shift.needed, method)
     return contrast, len(pairs)
+
+
+def _score_told(score: str, until: float, by: str) -> str:
+    what = {"late": "mean of the last tenth of each run", "mean": "mean of each run"}
+    where = f", up to {words.at_place(until, by)}" if math.isfinite(until) else ""
+    return f"{what.get(score, f'{score} value of each run')}{where}"
 
 
 def _pairs(arms: tuple[Arm, Arm], sides: Sequence[Scored]) -> list[tuple[int, int]]:
@@ -283,12 +342,15 @@ def _replicates(
         (intervals.of_iqm(x, rng=rng), intervals.of_iqm(y, rng=rng)),
         chance,
         intervals.of_improvement(chance, len(x), len(y)),
+        (sides[0].failed, sides[1].failed),
     )
 
 
 def _variances(sides: Sequence[Scored]) -> Variances | None:
     """Whether the seeds of both arms scatter alike; None where neither scatters."""
-    x, y = sides[0].score, sides[1].score
+    x, y = sides[0].finite, sides[1].finite
+    if min(len(x), len(y)) < 2:
+        return None
     size = float(max(np.abs(x).max(), np.abs(y).max())) or 1.0
     spread = intervals.variance(x / size), intervals.variance(y / size)
     if not spread[0] or not spread[1]:

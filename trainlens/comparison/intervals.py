@@ -143,8 +143,9 @@ def _settled(found: Shift, error_of: Callable[[int], tuple[float, float]]) -> Sh
 
 
 def _size(*some: Floats) -> float:
-    """What to divide by, so that no square overflows."""
-    return max(float(np.abs(one).max()) for one in some) or 1.0
+    """What to divide by, so that no square overflows: the largest finite value."""
+    sizes = (np.abs(one[np.isfinite(one)]) for one in some)
+    return max(float(one.max(initial=0.0)) for one in sizes) or 1.0
 
 
 def variance(value: Floats) -> float:
@@ -171,18 +172,18 @@ def of_iqm(value: Floats, *, rng: np.random.Generator) -> Interval:
     Parameters
     ----------
     value : ndarray of shape (n,)
-        Finite.
+        Infinite ones, of runs that failed, are all on one side.
     rng : numpy.random.Generator
         Asked with eight scores and more.
 
     Returns
     -------
-    Interval, infinite with a single score
+    Interval, infinite with a single score, and with an infinite one among less than five
     """
     from scipy.special import ndtr, stdtrit
 
     n = len(value)
-    if n < 2:
+    if n < 2 or (n < _FEW and not np.isfinite(value).all()):
         return Interval(-math.inf, math.inf)
     size = _size(value)
     scaled = value / size
@@ -247,7 +248,7 @@ def of_improvement(probability: float, n: int, m: int) -> Interval:
     Examples
     --------
     >>> of_improvement(1.0, 3, 3)
-    Interval(low=0.3966..., high=1.0)
+    Interval(low=0.5010..., high=1.0)
     """
     z2 = 1.959963984540054**2
     more = (n + m) / 2 - 1

@@ -11,6 +11,7 @@ from trainlens.comparison.figures import (
     Alignment,
     At,
     Contrast,
+    Failure,
     Interval,
     Replicates,
     Summary,
@@ -33,6 +34,7 @@ __all__ = [
     "Caution",
     "Comparison",
     "Contrast",
+    "Failure",
     "Gap",
     "GapTable",
     "Interval",
@@ -103,6 +105,8 @@ class Row:
     q : float
         Smallest false discovery rate at which the difference counts among all metrics of the
         comparison (Benjamini and Hochberg); NaN where it was not tested.
+    failed : (Failure or None, Failure or None)
+        How the baseline and the candidate failed, of single runs; where one did, that decides.
     """
 
     metric: str
@@ -121,6 +125,7 @@ class Row:
     verdict: str = "cannot-judge"
     because: str = ""
     q: float = float("nan")
+    failed: tuple[Failure | None, Failure | None] = (None, None)
 
     @property
     def key(self) -> Key:

@@ -27,7 +27,8 @@ _OWNER = re.compile(_OWN, re.IGNORECASE)
 _SEED = re.compile(r"(?:^|[._/-])(?:(?!val|eval|test|split|data)\w+_)?seeds?$", re.IGNORECASE)
 _VALIDATION = re.compile(
     r"(?:^|[._/-])(?:val|valid|validation|eval|evaluation|test|dev)(?:[._/-]|$).*"
-    r"(?:seed|data|dataset|set|file|files|path|split|shards?|urls?|size|samples|fingerprint|sampler|limit|batches)",
+    r"(?:seed|data|dataset|set|file|files|path|split|shards?|urls?|size|samples|fingerprint|sampler|limit|batches)|"
+    r"(?:^|[._/-])(?:validation|val|valid)(?:_data|_set)?$",
     re.IGNORECASE,
 )
 _ABSENT = object()

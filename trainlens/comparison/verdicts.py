@@ -12,11 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trainlens import words
-from trainlens.comparison.model import Contrast, Interval, Row
+from trainlens.comparison import failed
+from trainlens.comparison.model import Contrast, Interval, Replicates, Row
 from trainlens.stats.contrast import LEAST
 
 LEVEL = 0.05
 """False discovery rate of the rows of a comparison; the level of the one test of a lone row."""
+_ALIKE = (
+    "but the configurations are the same but for seeds and names: two runs of one configuration "
+    "differ like this"
+)
 _FADED = 0.25
 """A late difference below this share of the overall one, and not sure, has faded."""
 
@@ -42,6 +47,8 @@ class Known:
         NaN where they do not, or are few.
     points : int
         How many these are.
+    outlasted : bool
+        Whether one run failed where the other had ended.
     """
 
     replicates: bool = False
@@ -51,6 +58,7 @@ class Known:
     refused: str = ""
     apart: float = math.nan
     points: int = 0
+    outlasted: bool = False
 
     @property
     def separate(self) -> bool:
@@ -60,7 +68,12 @@ class Known:
 
 
 def tested(row: Row) -> float:
-    """The p-value of a row: of its two looks, the smaller one twice; NaN where it has none."""
+    """The p-value of a row: of its two looks, the smaller one twice; NaN where it has none.
+
+    Where one of two single runs failed, no look decides.
+    """
+    if any(row.failed):
+        return math.nan
     looks = [c.p for c in (row.difference, row.late) if c is not None]
     return min(1.0, len(looks) * min(looks)) if looks else math.nan
 
@@ -74,11 +87,24 @@ def judged(row: Row, known: Known) -> Row:
         With `q` filled in; a reason that stands there already is kept: it cannot be judged.
     known : Known
     """
+    if any(row.failed):
+        verdict, because = failed.of_pair(row, known.outlasted)
+        scope = _scope(known) if verdict in ("better", "worse") else ""
+        return replace(row, verdict=verdict, because=because + scope)
     if row.because and row.difference is None:
         return row
+    if row.replicates is not None and any(row.replicates.failed):
+        return _judged_by_ranks(row, row.replicates, known)
     if row.difference is None:
         return replace(row, because="there is no difference to judge")
     verdict, because = _decided(row, known)
+    return replace(row, verdict=verdict, because=because)
+
+
+def _judged_by_ranks(row: Row, found: Replicates, known: Known) -> Row:
+    verdict, because = failed.of_groups(row, found, row.q <= LEVEL)
+    if known.replicates and verdict in ("better", "worse"):
+        verdict, because = "indistinguishable", f"{because}, {_ALIKE}"
     return replace(row, verdict=verdict, because=because)
 
 
@@ -219,10 +245,7 @@ def _faded(row: Row) -> str:
 
 
 def _same_code(row: Row, look: Contrast, where: str) -> str:
-    return (
-        f"{_told(row, look, where)}, but the configurations are the same but for seeds and "
-        "names: two runs of one configuration differ like this"
-    )
+    return f"{_told(row, look, where)}, {_ALIKE}"
 
 
 def _within(row: Row, look: Contrast, where: str, known: Known) -> str:

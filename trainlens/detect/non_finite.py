@@ -7,6 +7,9 @@ import numpy as np
 from trainlens.detect._episodes import Episodes
 from trainlens.detect.base import Event, Floats, Ints
 
+MACHINE = frozenset({"system", "epoch", "progress", "gpu-usage", "memory-limit"})
+"""Roles of which a NaN says nothing about the training."""
+
 
 class NonFiniteDetector:
     """Finds stretches of values that are NaN or infinite.

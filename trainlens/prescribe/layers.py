@@ -205,7 +205,10 @@ def _update_ratio(case: Case, finding: Finding) -> Advice:
             ),
             do=(
                 remedy,
-                ("give these layers a learning rate of their own", {"groups.scale": factor}),
+                (
+                    "give these layers a learning rate of their own",
+                    {"groups.scale": factor, **_named_below(case, finding, limit)},
+                ),
             ),
             verify="updates of these layers are about a thousandth of their weights",
             expect=_updates(finding, ">", limit),
@@ -223,6 +226,14 @@ def _update_ratio(case: Case, finding: Finding) -> Advice:
         expect=_updates(finding, "<", limit),
         unmeasured=NOT_LOGGED,
     )
+
+
+def _named_below(case: Case, finding: Finding, limit: float) -> dict[str, list[str]]:
+    """The layers whose updates are below a limit, where the log has layers."""
+    if re.search(r"log", finding.metric, re.IGNORECASE):
+        limit = math.log10(limit)
+    found = [x.name for x in layers(case.run, "update-ratio") if x.name and x.level() < limit]
+    return {"groups.layers": found} if found else {}
 
 
 def _updates(finding: Finding, op: str, limit: float) -> tuple[Expectation, ...]:

@@ -55,6 +55,7 @@ VOCABULARY: dict[str, Setting] = {
     "groups.scale": Setting(
         "number", "factor on the learning rate of the layers named", "parameter_groups"
     ),
+    "groups.layers": Setting("words", "names of the layers of groups.scale", "parameter_groups"),
     "scheduler.kind": Setting(
         "word", "form of the schedule after the warmup", "Scheduler",
         ("constant", "linear", "cosine", "cosine-restarts", "polynomial", "exponential", "step",

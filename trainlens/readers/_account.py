@@ -22,7 +22,7 @@ class Account:
     format : str
         Format of the run that it belongs to; empty for none.
     reason : str
-        Why it belongs to none; empty where it belongs to one.
+        Why it belongs to none, or that it was written with another; empty where it belongs to one.
     """
 
     path: Path
@@ -45,12 +45,18 @@ def account(*paths: PathLike) -> Iterator[Account]:
     """
     for path in expand(paths):
         formats: dict[Path, str] = {}
+        copied: dict[Path, str] = {}
         for source in runs_at(path, []):
-            for part in source.places:
+            for part in (*source.places, *source.copies):
                 formats.update(dict.fromkeys(_files(part), part.format))
+            copies = (file for copy in source.copies for file in _files(copy))
+            copied.update(dict.fromkeys(copies, f"written with {source.path.name}"))
         for file in _all_files(path):
-            owner = next((formats[p] for p in (file, *file.parents) if p in formats), "")
-            yield Account(file, owner, "" if owner else _reason(file, path))
+            owner = next((p for p in (file, *file.parents) if p in formats), None)
+            if owner is None:
+                yield Account(file, "", _reason(file, path))
+            else:
+                yield Account(file, formats[owner], copied.get(owner, ""))
 
 
 def _reason(file: Path, top: Path) -> str:

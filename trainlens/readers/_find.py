@@ -14,6 +14,7 @@ from types import ModuleType
 
 from trainlens.chunk import Notice
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, Unreadable
+from trainlens.readers._copies import copied, said
 from trainlens.readers._join import joined
 from trainlens.readers._parts import Parts
 from trainlens.readers._places import Places
@@ -98,16 +99,17 @@ def discover(*paths: PathLike) -> Discovery:
             reports.append(path)
             continue
         before = len(found)
-        said = len(notices)
+        before_it = len(notices)
         for source in runs_at(path, notices, parts):
             real = places.add(source.path)
             found.setdefault((real, source.key), source)
         if len(found) == before and not places.touch(path):
-            raise as_shown(path, _nothing_in(path, notices[said:]))
-        notices[said:] = [as_shown(path, notice) for notice in notices[said:]]
+            raise as_shown(path, _nothing_in(path, notices[before_it:]))
+        notices[before_it:] = [as_shown(path, notice) for notice in notices[before_it:]]
     if reports and not found:
         raise _nothing_in(reports[0], ())
-    return Discovery(parts.unrepeated(list(found.values())), notices)
+    sources = parts.unrepeated(list(found.values()))
+    return Discovery(sources, notices + said(sources))
 
 
 def claim(path: Path) -> tuple[ModuleType | None, Notice | None]:
@@ -219,15 +221,15 @@ def runs_at(path: Path, notices: list[Notice], parts: Parts | None = None) -> li
     parts : Parts, optional
         It knows the folders that were listed for other paths.
     """
-    said: list[Notice] = []
-    sources = list(look(path, said))
+    new: list[Notice] = []
+    sources = list(look(path, new))
     parts = parts or Parts(lined(), look)
     if path.is_dir():
-        sources = parts.of_folder(sources, said)
+        sources = copied(joined(parts.of_folder(sources, new)))
     else:
-        sources = parts.of_file(path, sources, said)
-    notices += said
-    return joined(sources)
+        sources = joined(parts.of_file(path, sources, new))
+    notices += new
+    return sources
 
 
 def look(path: Path, notices: list[Notice]) -> Iterator[Source]:

@@ -41,7 +41,7 @@ path of a run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -72,6 +72,10 @@ class Source:
         Where one run was written in several places (event files and a CSV file of one Lightning
         version), those places, the most telling first. Of a log that was rotated its files,
         all of its own format, the oldest first.
+    beside : tuple of str
+        Names of files and folders beside it that hold the same run, as its own header says.
+    copies : tuple of Source
+        Those of them that were found.
     """
 
     format: str
@@ -80,6 +84,8 @@ class Source:
     name: str = ""
     split: str = ""
     parts: tuple[Source, ...] = ()
+    beside: tuple[str, ...] = field(default=(), compare=False)
+    copies: tuple[Source, ...] = field(default=(), compare=False)
 
     @property
     def places(self) -> tuple[Source, ...]:

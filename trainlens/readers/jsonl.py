@@ -35,12 +35,15 @@ def sniff(path: Path | Look) -> float:
 
 
 def find(path: Path) -> list[Source]:
-    """The one run of a file; a native log knows its name."""
+    """The one run of a file; a native log knows its name, and what else holds the same run."""
     from trainlens.readers._json.decode import decode_line
 
     found = decode_line(head(path).split(b"\n", 1)[0]).objects
-    name = found[0].get("run") if found and schema.is_header(found[0]) else None
-    return [Source(FORMAT, path, name=name if isinstance(name, str) else "")]
+    header = found[0] if found and schema.is_header(found[0]) else {}
+    name = header.get("run")
+    name = name if isinstance(name, str) else ""
+    others = schema.ranks_of(header, path.stem, path.suffix)
+    return [Source(FORMAT, path, name=name, beside=(*schema.copies_of(header), *others))]
 
 
 def inputs(source: Source) -> Inputs:

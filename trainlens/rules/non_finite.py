@@ -8,12 +8,10 @@ import numpy as np
 
 from trainlens import words
 from trainlens.detect.base import Event
-from trainlens.detect.non_finite import NonFiniteDetector
+from trainlens.detect.non_finite import MACHINE, NonFiniteDetector
 from trainlens.rules.base import Finding, fail, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
-
-_LEFT_OUT = ("system", "epoch", "progress", "gpu-usage", "memory-limit")
 
 
 @rule(
@@ -31,7 +29,7 @@ def non_finite(run: Run) -> Iterator[Finding]:
     NaN where it was not computed (every other row, or padding at the end), and single infinite
     gradient norms, which mixed-precision loss scaling produces and skips.
     """
-    looked = [s for s in run.series.values() if len(s) and s.role.name not in _LEFT_OUT]
+    looked = [s for s in run.series.values() if len(s) and s.role.name not in MACHINE]
     if not looked:
         yield skip("no loss, gradient norm or metric in this log")
         return

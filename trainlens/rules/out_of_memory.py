@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from trainlens import words
 from trainlens.detect.machine import own_axis, readings
-from trainlens.rules._reports import is_memory, reported, says_memory, went_on
+from trainlens.rules._reports import EVENT, is_memory, reported, says_memory, went_on
 from trainlens.rules.base import Finding, fail, passed, rule, skip
-from trainlens.run import Notice, Run, Series
+from trainlens.run import Ints, Notice, Run, Series
 from trainlens.stats.blocks import Floats
 
 
@@ -34,16 +34,34 @@ def out_of_memory(run: Run) -> Iterator[Finding]:
     activations; look for single inputs that are far longer than the others; and see
     memory-pressure for a leak.
     """
-    told = [n for n in run.notices if says_memory(n)]
     found = readings(run, "out-of-memory")
     flagged = [s for s in run.with_role("anomaly") if is_memory(s.metric)]
+    told = _told(run, flagged)
     yield from (_said(run, told) if told else ())
     for series in found:
         yield _count(series)
     for series in flagged:
-        yield _flagged(series)
+        if not _counted(series, found):
+            yield _flagged(series)
     if not told and not found and not flagged:
         yield skip("no count of out-of-memory errors in this log, and no such message")
+
+
+def _told(run: Run, flagged: Iterable[Series]) -> list[Notice]:
+    """Messages that say so, without those of reports behind which the training went on."""
+    steps = {step for series in flagged for step in reported(series).tolist()}
+    return [
+        n
+        for n in run.notices
+        if says_memory(n) and not (n.kind == EVENT and n.step in steps and went_on(run, n))
+    ]
+
+
+def _counted(series: Series, found: Iterable[Series]) -> bool:
+    """Whether a count rose wherever a report says so: then both mean the same."""
+    steps = reported(series)
+    rises = [_counts(s) for s in found if not own_axis(s)]
+    return bool(len(steps)) and any(np.isin(steps, at[new > 0]).all() for _, at, new in rises)
 
 
 def _said(run: Run, told: list[Notice]) -> Iterator[Finding]:
@@ -78,11 +96,9 @@ def _flagged(series: Series) -> Finding:
 
 
 def _count(series: Series) -> Finding:
-    good = np.flatnonzero(np.isfinite(series.value) & (series.value >= 0))
-    value, step, attempt = series.value[good], series.step[good], series.attempt[good]
+    value, step, new = _counts(series)
     if not len(value):
         return passed(f"{series.metric} holds no number.", series, evidence={"events": 0})
-    new = _new(np.minimum(value, 1e15), attempt)
     at = np.flatnonzero(new > 0)
     if not len(at):
         held = f"{series.metric} stays at {words.number(float(value[-1]))}"
@@ -110,7 +126,14 @@ def _count(series: Series) -> Finding:
     )
 
 
-def _new(value: Floats, attempt: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Floats:
+def _counts(series: Series) -> tuple[Floats, Ints, Floats]:
+    """Counts, their steps, and how often memory ran out at each."""
+    good = np.flatnonzero(np.isfinite(series.value) & (series.value >= 0))
+    value = series.value[good]
+    return value, series.step[good], _new(np.minimum(value, 1e15), series.attempt[good])
+
+
+def _new(value: Floats, attempt: Ints) -> Floats:
     """Events at each record: the rises of a counter, the values of a count for each step."""
     change = np.diff(value)
     same = np.diff(attempt) == 0

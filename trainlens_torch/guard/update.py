@@ -19,11 +19,15 @@ from trainlens_torch.guard.box import CAUSES, BlackBox
 from trainlens_torch.guard.undo import Way, step_unless
 from trainlens_torch.state import StateMismatch, packed, unpacked
 
-__all__ = ["UpdateGuard"]
+__all__ = ["Diverged", "UpdateGuard"]
 
 _VERSION = 1
 _COUNTS = ("calls", "skipped", *(f"for_{cause}" for cause in CAUSES[1:]), "in_a_row")
 _STEPS = ("first_bad", "last_bad")
+
+
+class Diverged(RuntimeError):
+    """A training that does not come back: too many updates in a row had to be skipped."""
 
 
 class UpdateGuard:
@@ -77,11 +81,16 @@ class UpdateGuard:
         What `sheltered` does.
     way : {"auto", "branch", "found_inf", "restore"}
         How an update is skipped; see `trainlens_torch.guard.undo.step_unless`.
+    stop_after : int, optional
+        Raise `Diverged` where so many updates in a row were skipped, or up to twice as many: the
+        device is asked once in so many calls. All ranks of a process group skip the same updates,
+        so all of them raise.
 
     Raises
     ------
     TypeError, ValueError
-        A limit that is no number above 0, or an unknown `out_of_memory` or `way`.
+        A limit that is no number above 0, an unknown `out_of_memory` or `way`, or a `stop_after`
+        that is no whole number above 0.
 
     Examples
     --------
@@ -106,11 +115,14 @@ class UpdateGuard:
         clock: Clock | None = None,
         out_of_memory: Literal["raise", "skip"] = "raise",
         way: Way = "auto",
+        stop_after: int | None = None,
     ) -> None:
         if out_of_memory not in ("raise", "skip"):
             raise ValueError(f'out_of_memory is "raise" or "skip", not {out_of_memory!r}')
         if way not in get_args(Way):
             raise ValueError(f"way is one of {', '.join(get_args(Way))}, not {way!r}")
+        if stop_after is not None and (type(stop_after) is not int or stop_after < 1):
+            raise ValueError(f"stop_after is a whole number above 0, not {stop_after!r}")
         self.optimizer, self.box, self.clock = optimizer, box, clock
         self.clip_norm = None if clip_norm is None else above_zero(clip_norm, "clip_norm")
         self.max_norm = None if max_norm is None else above_zero(max_norm, "max_norm")
@@ -118,6 +130,7 @@ class UpdateGuard:
         self.out_of_memory, self.way = out_of_memory, way
         self._usual = None if z is None else AdaptiveClip(z=z, warmup=warmup)
         self._warmup = warmup
+        self.stop_after, self._unasked = stop_after, 0
         self._ran_out = False
         first = next((p for g in optimizer.param_groups for p in g["params"]), None)
         device = first.device if first is not None else torch.device("cpu")
@@ -166,6 +179,12 @@ class UpdateGuard:
         -------
         Tensor of shape (), bool
             Whether it was skipped. Reading it waits for the device.
+
+        Raises
+        ------
+        Diverged
+            With `stop_after`: that many updates in a row were skipped. This one is noted like
+            any other; parameters and optimizer are those of the last update that was applied.
         """
         there = [p for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None]
         grads: list[Tensor] = [p.grad for p in there]
@@ -184,6 +203,7 @@ class UpdateGuard:
             step_unless(self.optimizer, bad, self.way)
         self._ran_out = False
         self._note(cause, bad, place)
+        self._stop()
         return bad
 
     @contextmanager
@@ -285,6 +305,25 @@ class UpdateGuard:
         if loss is not None and world_size() > 1:
             torch.distributed.all_reduce(cause, torch.distributed.ReduceOp.MAX)
         return cause
+
+    def _stop(self) -> None:
+        """Raise where too many updates in a row were skipped; asked once in so many calls."""
+        if self.stop_after is None:
+            return
+        self._unasked += 1
+        if self._unasked < self.stop_after:
+            return
+        self._unasked = 0
+        found = self.report()
+        if found["in_a_row"] < self.stop_after:
+            return
+        causes = ", ".join(f"{n} for {c}" for c in CAUSES[1:] if (n := found[f"for_{c}"]))
+        told = (
+            f"{found['in_a_row']} updates in a row were skipped, the last at step "
+            f"{found['last_bad']} ({found['skipped']} of {found['calls']} in all: {causes})"
+        )
+        more = f"; {self.box.words()}" if self.box is not None else ""
+        raise Diverged(f"{told}{more}; lower the learning rate or go back to a checkpoint")
 
     def _note(self, cause: Tensor, bad: Tensor, place: Tensor) -> None:
         calls, skipped = self._counts[0], self._counts[1]

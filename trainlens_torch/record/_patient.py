@@ -54,11 +54,11 @@ class Patient:
         return self._detector.open
 
     def update(self, step: Ints, value: Floats) -> list[Event]:
-        """Events that ended, after one more point."""
-        number = float(value[0])
-        self._steps.append(int(step[0]))
-        self._values.append(number)
-        if self._calm(number) and self.open is None and len(self._steps) < _LATE:
+        """Events that ended, after one more point, or after many."""
+        self._steps += step.tolist()
+        self._values += value.tolist()
+        calm = [self._calm(number) for number in value.tolist()]
+        if all(calm) and self.open is None and len(self._steps) < _LATE:
             return []
         return self._feed()
 

@@ -1,150 +1,243 @@
-"""A file that only grows by whole pieces."""
+"""A file that only grows, by whole pieces: lines of a log, rows of a table, records of events."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
-__all__ = ["AppendFile"]
+__all__ = ["AppendFile", "Deleted", "FileSink", "NotWritten"]
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0)
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+"""What a file says that has nothing to bring to a disk, such as a pipe."""
 _STEP = 1 << 16
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
+class NotWritten(OSError):
+    """A write failed; `written` pieces of those that were given need not be given again."""
+
+    again = False
+
+    def __init__(self, error: OSError, path: Path | None, written: int) -> None:
+        super().__init__(error.errno, error.strerror or str(error), str(path or ""))
+        self.written = written
+
+
+class Deleted(NotWritten):
+    """The file was deleted while it was written; what is given `again` begins another one."""
+
+    again = True
+
+    def __init__(self, path: Path | None, gone: int) -> None:
+        told = f"was deleted while it was written; {gone} records that were in it are gone with it"
+        super().__init__(OSError(errno.ENOENT, told), path, 0)
 
 
 class AppendFile:
-    """Appends pieces of bytes, each whole or not at all.
+    """Appends pieces of bytes; no piece is ever torn while the process lives.
 
-    There is no buffer: what `write` took survives the death of the process. A piece that the
-    system took only in part is taken back; where even that fails, it is taken back before the
-    next piece. The file is opened at the first write: a folder that is not there yet, or a full
-    disk, costs the pieces of that time and no more.
+    There is no buffer: what `write` took survives the death of the process. The pieces of one call
+    are one write of the system. Where that takes only a part, the rest of the piece that was cut
+    is the first thing of the next write. The file is opened at the first write: a folder that
+    cannot be made, or a full disk, costs the pieces of that time and no more.
 
     Parameters
     ----------
     path : callable
-        Gives the Path of the file, asked whenever one is opened.
+        Gives the Path of the file, asked whenever one is opened; its folder is made.
     head : callable
-        Gives the first piece of a file that is empty.
+        Gives the first piece of a file that has no whole line yet.
     mend : bytes or None
-        What is put behind a last line that a crash left without its end; None to cut that line
-        off instead.
+        What closes a last line that a crash left without its end; None to cut that line off.
+    finish : bool
+        Whether a piece that was cut is finished; else it raises at once, and is closed by `mend`.
     """
 
     def __init__(
-        self, path: Callable[[], Path], head: Callable[[], bytes], mend: bytes | None = None
+        self,
+        path: Callable[[], Path],
+        head: Callable[[], bytes],
+        mend: bytes | None = None,
+        finish: bool = True,
     ) -> None:
-        self._path_of = path
-        self._head = head
-        self._mend = mend
-        self._descriptor: int | None = None
-        self._size = 0
-        self._torn = False
-        self._closed = False
         self.path: Path | None = None
+        self.closed = False
+        self._path_of, self._head = path, head
+        self._mend, self._finish = mend, finish
+        self._descriptor: int | None = None
+        self._rest = b""
+        self._pieces = 0
+        self._unsynced = False
+        self._counts_links = True
 
-    def write(self, piece: bytes) -> None:
-        """Append a piece.
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append pieces, in order.
 
         Raises
         ------
+        NotWritten
+            Says how many of them need not be given again.
+        Deleted
+            The file was deleted; give them again.
         OSError
-            It is not in the file; its attribute `written`, 0, tells the logger to try again.
+            It is closed.
         """
+        if self.closed:
+            raise OSError(errno.EBADF, "the log is closed", str(self.path or ""))
         try:
-            descriptor = self._opened()
-            if self._torn:
-                self._take_back(descriptor)
-            self._append(descriptor, piece)
-        except OSError as error:
-            if not self._closed:
-                vars(error)["written"] = 0
+            self._send(self.open(), pieces)
+        except NotWritten:
             raise
+        except OSError as error:
+            raise NotWritten(error, self.path, 0) from error
+
+    def open(self) -> int:
+        """The descriptor; where there is none yet, the file is opened and begun.
+
+        Raises
+        ------
+        Deleted
+            The file that was open is no longer in any folder.
+        OSError
+            It cannot be opened, or its head cannot be written.
+        """
+        if self._descriptor is None:
+            self._open(self._path_of())
+        elif self._counts_links and os.fstat(self._descriptor).st_nlink == 0:
+            gone = self._pieces
+            self.abandon()
+            raise Deleted(self.path, gone)
+        assert self._descriptor is not None  # `_open` raises or sets it
+        return self._descriptor
 
     def flush(self) -> None:
-        """Bring the file to where it survives the death of the machine.
+        """Bring what was written to the disk itself, also the rest of a piece that was cut.
 
         Raises
         ------
+        Deleted
+            The file was deleted; the next write begins another one.
         OSError
-            It could not be done, or the file is no longer where it was: the next write begins
-            another one.
+            It could not be done.
         """
         if self._descriptor is None:
             return
-        getattr(os, "fdatasync", os.fsync)(self._descriptor)
-        if not self._is_there():
-            self._release()
-            raise FileNotFoundError(errno.ENOENT, "the log was removed", str(self.path))
+        if self._rest:
+            self._send(self._descriptor, ())
+        if self._unsynced:
+            self._synced(self._descriptor)
+        self.open()
 
     def close(self) -> None:
         """End the file. Repeating it does nothing."""
-        self._closed = True
-        self._release()
+        self.closed = True
+        try:
+            self.flush()
+        finally:
+            self.abandon()
 
-    def _release(self) -> None:
+    def abandon(self) -> None:
+        """Let go of the file as it is: in a process that was forked, it is that of another."""
         descriptor, self._descriptor = self._descriptor, None
+        self._rest, self._pieces = b"", 0
         if descriptor is not None:
             os.close(descriptor)
 
-    def _opened(self) -> int:
-        if self._closed:
-            raise OSError(errno.EBADF, "the log is closed", str(self.path or ""))
-        if self._descriptor is None:
-            self.path = self._path_of()
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-            self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o644)
-            try:
-                self._begin(self._descriptor)
-            except OSError:
-                self._forget_empty(self._descriptor)
-                self._release()
+    def _synced(self, descriptor: int) -> None:
+        try:
+            _sync(descriptor)
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
                 raise
-        return self._descriptor
+        self._unsynced = False
 
-    def _forget_empty(self, descriptor: int) -> None:
-        # A disk that stays full would else collect a file at every try.
-        if self.path and not os.fstat(descriptor).st_size:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+    def _open(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not os.path.lexists(path)
+        self.path, self._descriptor = path, os.open(path, _FLAGS, 0o644)
+        try:
+            self._begin(self._descriptor)
+        except BaseException:
+            self.abandon()
+            if new:
+                # A disk that stays full would else collect a file at every try.
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            raise
 
     def _begin(self, descriptor: int) -> None:
-        self._torn = False
-        self._size = os.fstat(descriptor).st_size
-        torn = self._size - _whole(descriptor, self._size)
+        found = os.fstat(descriptor)
+        # Where a file system counts no links, their number says nothing.
+        self._counts_links = found.st_nlink > 0
+        whole = _whole(descriptor, found.st_size)
+        torn = whole < found.st_size
         if torn and self._mend is None:
-            self._size -= torn
-            os.ftruncate(descriptor, self._size)
-        elif torn and self._mend:
-            self._append(descriptor, self._mend)
-        if not self._size:
-            self._append(descriptor, self._head())
+            os.ftruncate(descriptor, whole)
+        self._rest = (self._mend or b"" if torn else b"") + (b"" if whole else self._head())
+        self._send(descriptor, ())
 
-    def _append(self, descriptor: int, piece: bytes) -> None:
-        written = 0
+    def _send(self, descriptor: int, pieces: Sequence[bytes]) -> None:
+        before = len(self._rest)
+        data = b"".join((self._rest, *pieces))
+        self._unsynced = True
+        sent = 0
         try:
-            while written < len(piece):
-                written += os.write(descriptor, memoryview(piece)[written:])
-        except OSError:
-            self._torn = written > 0
-            if self._torn:
-                self._take_back(descriptor)
-            raise
-        self._size += written
+            while sent < len(data):
+                sent += os.write(descriptor, data[sent:] if sent else data)
+                if sent < len(data) and not self._finish:
+                    raise OSError(errno.EIO, f"only {sent} of {len(data)} bytes were written")
+        except OSError as error:
+            begun = _begun(pieces, sent - before)
+            self._pieces += begun
+            raise NotWritten(error, self.path, begun) from error
+        finally:
+            # Also where Ctrl-C comes between two parts of a write.
+            self._rest = self._owed(pieces, data, before, sent) if sent < len(data) else b""
+        self._pieces += len(pieces)
 
-    def _take_back(self, descriptor: int) -> None:
-        os.ftruncate(descriptor, self._size)
-        self._torn = False
+    def _owed(self, pieces: Sequence[bytes], data: bytes, before: int, sent: int) -> bytes:
+        """What has to follow the bytes that were sent for the file to end with a whole piece."""
+        if sent <= before:
+            return data[sent:before]
+        ends = accumulate(map(len, pieces), initial=before)
+        cut = data[sent : next(end for end in ends if end >= sent)]
+        return cut if self._finish or not cut else self._mend or b""
 
-    def _is_there(self) -> bool:
-        try:
-            found = os.stat(self.path or "")
-        except FileNotFoundError:
-            return False
-        assert self._descriptor is not None
-        own = os.fstat(self._descriptor)
-        return (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev)
+
+class FileSink:
+    """A sink whose entries are the pieces of one file.
+
+    Parameters
+    ----------
+    file : AppendFile
+    """
+
+    def __init__(self, file: AppendFile) -> None:
+        self._file = file
+
+    def flush(self) -> None:
+        """Bring what was written to the disk itself."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """End the file. Repeating it does nothing."""
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of the file and write nothing more: in a process that was forked."""
+        self._file.abandon()
+
+
+def _begun(pieces: Sequence[bytes], sent: int) -> int:
+    """How many pieces `sent` bytes hold, with one that is cut."""
+    starts = accumulate(map(len, pieces), initial=0)
+    return sum(start < sent for start in list(starts)[:-1])
 
 
 def _whole(descriptor: int, size: int) -> int:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 __all__ = ["Closable", "Renewable", "ended", "renewed_after_fork", "started"]
 
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0  # the libraries behind some sinks take seconds to load
 
 
 class Closable(Protocol):

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from trainlens.schema import header_line, record_line
+from trainlens.schema import header_line
+from trainlens_torch.record.append import AppendFile, Deleted
+from trainlens_torch.record.encode import line
+from trainlens_torch.record.entry import Entry
+
+__all__ = ["JsonlSink"]
 
 
 class JsonlSink:
@@ -17,12 +23,12 @@ class JsonlSink:
     A record is a single ``os.write`` of a whole line to a file opened for appending: once `log`
     returns, the record survives the death of the process, and there is no buffer to flush.
     Reopening a file continues it: a line that a crash left without its end is closed first, so
-    that it cannot swallow the next record.
+    that it cannot swallow the next record. A file that is deleted is begun anew.
 
     Parameters
     ----------
     path : str or path-like
-        File to create or to continue. Its folder must exist.
+        File to create or to continue; its folder is made where it is missing.
     run : str, optional
         Name of the run in the header; by default the file name without its suffix.
     config, schedules : mapping, optional
@@ -53,15 +59,14 @@ class JsonlSink:
     ) -> None:
         self.path = os.fspath(path)
         self._clock = clock
-        self._open_line, whole_lines = tail(self.path)
-        self._descriptor: int | None = os.open(
-            self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644
+        name = run or os.path.splitext(os.path.basename(self.path))[0]
+        self._file = AppendFile(
+            lambda: Path(self.path),
+            lambda: header_line(name, clock(), config, schedules),
+            mend=b"\n",
+            finish=False,
         )
-        if not whole_lines:
-            name = run or os.path.splitext(os.path.basename(self.path))[0]
-            self._write(header_line(name, clock(), config, schedules))
-        elif self._open_line:
-            self._write(b"")
+        self._file.open()
 
     def log(
         self,
@@ -83,24 +88,16 @@ class JsonlSink:
         OSError
             The record could not be written whole.
         """
-        self._write(
-            record_line(
-                step,
-                self._clock(),
-                losses,
-                stats,
-                progress=progress,
-                epoch=epoch,
-                split=split,
-                anomalies=anomalies,
-            )
-        )
+        entry = Entry(
+            step, self._clock(), losses or {}, stats or {}, split, epoch, progress,
+            tuple(anomalies),
+        )  # fmt: skip
+        self._write(line(entry))
 
     def close(self) -> None:
         """Close the file. Repeating it does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._file.closed = True
+        self._file.abandon()
 
     def __enter__(self) -> JsonlSink:
         return self
@@ -113,26 +110,10 @@ class JsonlSink:
     ) -> None:
         self.close()
 
-    def _write(self, line: bytes) -> None:
-        if self._descriptor is None:
+    def _write(self, data: bytes) -> None:
+        if self._file.closed:
             raise ValueError(f"{self.path}: the log is closed")
-        data = b"\n" + line if self._open_line else line
-        written = os.write(self._descriptor, data)
-        # After a short write the file ends inside a line, unless not a byte of it went out.
-        if written:
-            self._open_line = data[written - 1 : written] != b"\n"
-        if written < len(data):
-            raise OSError(f"{self.path}: only {written} of {len(data)} bytes were written")
-
-
-def tail(path: str) -> tuple[bool, bool]:
-    """Whether a file ends inside a line, and whether it holds a whole line at all."""
-    try:
-        with open(path, "rb") as file:
-            whole = file.readline().endswith(b"\n")
-            if file.seek(0, os.SEEK_END) == 0:
-                return False, False
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n", whole
-    except FileNotFoundError:
-        return False, False
+        try:
+            self._file.write((data,))
+        except Deleted:
+            self._file.write((data,))

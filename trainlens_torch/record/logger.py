@@ -17,11 +17,12 @@ from trainlens_torch.record.devices import Devices
 from trainlens_torch.record.entry import Entry
 from trainlens_torch.record.faults import Faults
 from trainlens_torch.record.held import Kept, Later, Waiting
-from trainlens_torch.record.making import SinkLike, makers
+from trainlens_torch.record.making import SinkLike, copies, makers
 from trainlens_torch.record.outlet import Outlet
 from trainlens_torch.record.pipeline import Pipeline, Watching
-from trainlens_torch.record.settings import readable
-from trainlens_torch.record.sinks import Place
+from trainlens_torch.record.settings import planned, readable
+from trainlens_torch.record.siblings import RollCall
+from trainlens_torch.record.sinks import Target
 from trainlens_torch.record.values import optional, plain, resolved, whole
 from trainlens_torch.record.writer import Direct, Threaded, Writer
 
@@ -52,13 +53,15 @@ class RunLogger:
         Folder of the run, made if missing: ``log.jsonl`` and the files of the other sinks. Or a
         file that ends in ``.jsonl`` for the native log. What is there is continued. Rank 1 writes
         ``log.rank1.jsonl``; a forked process, or a copy that was pickled, ``log.pid77.jsonl``.
+        Where there are several ranks, rank 0 adds ``log.ranks.json`` at its end: how far each came,
+        and the metrics across them.
     sinks : sequence
         ``"jsonl"``, ``"tensorboard"``, ``"aim"`` or ``"aim:REPOSITORY"``, ``"text"``, ``"csv"``,
-        ``"progress"``, or a function that takes a `Place` and returns a `Sink`.
+        ``"progress"``, or a function that takes a `Target` and returns a `Sink`.
     config : mapping, dataclass or namespace, optional
         For the head of the log; what JSON cannot hold becomes its text.
     schedules : mapping or Scheduler, optional
-        Planned schedules by field, as `Scheduler.plan` gives them.
+        Planned schedules by field, as `Scheduler.header` gives them.
     sync : bool
         Write before `log` returns: what `log` acknowledged survives ``kill -9``. Otherwise the
         last 0.05 s may be lost by it, and nothing by an exit or an exception.
@@ -116,7 +119,7 @@ class RunLogger:
         self._is_file = self.path.suffix == ".jsonl" and not self.path.is_dir()
         self._run = run or (self.path.stem if self._is_file else self.path.name)
         self._config = readable(config) or {}
-        self._schedules = readable(schedules.plan() if hasattr(schedules, "plan") else schedules)
+        self._schedules = readable(planned(schedules))
         self._rank, self._limit = rank, limit
         self._watchers, self._clock = tuple(watchers), clock
         self._home = (os.getpid(), self._own_rank())
@@ -142,6 +145,7 @@ class RunLogger:
         split: str = "train",
         epoch: float | None = None,
         progress: float | None = None,
+        anomalies: Sequence[Any] = (),
     ) -> None:
         """Record one step.
 
@@ -154,6 +158,9 @@ class RunLogger:
             NaN and infinities are kept.
         split : str
         epoch, progress : float, optional
+        anomalies : sequence
+            What the training itself has to say of this step: words, or mappings with a ``type``,
+            as `SystemMonitor.record_oom` gives one.
         """
         try:
             now = self._clock()
@@ -161,9 +168,9 @@ class RunLogger:
             more = plain(stats) if stats is not None else {}
             if (
                 values is None or more is None or epoch is not None or progress is not None
-                or type(step) is not int or type(split) is not str
+                or type(step) is not int or type(split) is not str or anomalies
             ):  # fmt: skip
-                self._log_any(step, now, losses, stats, split, epoch, progress)
+                self._log_any(step, now, losses, stats, split, epoch, progress, anomalies)
             elif -_FURTHEST <= step < _FURTHEST:
                 self._add(_new(Entry, (step, now, values, more, split, None, None, ())))
             else:
@@ -191,7 +198,7 @@ class RunLogger:
             return False
         return self._start().flush(timeout)
 
-    def close(self, timeout: float = 10.0) -> None:
+    def close(self, timeout: float = 30.0) -> None:
         """Write what waits and end the log; what takes longer than `timeout` seconds is dropped."""
         if self._closed:
             return
@@ -249,7 +256,8 @@ class RunLogger:
         rank = self._own_rank()
         other = process if rank == self._home[1] and process != self._home[0] else None
         self._outlets = self._made(rank, other)
-        pipeline = Pipeline(self._outlets, self._watchers, self._faults)
+        last = self._roll_call() if rank == 0 and other is None else None
+        pipeline = Pipeline(self._outlets, self._watchers, self._faults, last)
         writer: Writer
         if self.sync:
             writer = Direct(pipeline, self._faults)
@@ -266,16 +274,29 @@ class RunLogger:
 
     def _made(self, rank: int, process: int | None) -> list[Outlet]:
         folder = self.path.parent if self._is_file else self.path
-        file = ranks.own_file(self.path if self._is_file else folder / "log.jsonl", rank, process)
-        place = Place(
+        file = ranks.own_file(self._native, rank, process)
+        target = Target(
             folder=ranks.own_folder(folder, process), run=self._run, clock=self._clock,
             config=self._config, schedules=self._schedules or {}, rank=rank,
             total=_total(self._schedules, self._config),
+            # A folder of its own has nothing of other runs.
+            copies=() if self._is_file else copies(self._sinks, rank),
+            ranks=1 if rank or process is not None else ranks.world() or 1,
         )  # fmt: skip
         return [
-            Outlet(name, partial(make, place), self._limit, self._faults, self._clock)
+            Outlet(name, partial(make, target), self._limit, self._faults, self._clock)
             for name, make in makers(self._sinks, file)
         ]
+
+    @property
+    def _native(self) -> Path:
+        """The native log of rank 0."""
+        return self.path if self._is_file else self.path / "log.jsonl"
+
+    def _roll_call(self) -> RollCall | None:
+        if "jsonl" not in self._sinks:
+            return None
+        return RollCall(self._native, ranks.world(), self._clock)
 
     def _own_rank(self) -> int:
         return ranks.of_process() if self._rank is None else self._rank
@@ -291,8 +312,9 @@ class RunLogger:
         self._start().add(item)
 
     def _log_any(
-        self, step: Any, now: float, losses: Any, stats: Any, split: Any, epoch: Any, progress: Any
-    ) -> None:
+        self, step: Any, now: float, losses: Any, stats: Any, split: Any, epoch: Any,
+        progress: Any, anomalies: Any,
+    ) -> None:  # fmt: skip
         """What is not all floats: the same, value by value."""
         refused: list[tuple[str, Exception]] = []
         number = whole(step)
@@ -305,7 +327,7 @@ class RunLogger:
         share = [_optional(*pair, refuse) for pair in (("epoch", epoch), ("progress", progress))]
         arriving = self._arriving(number, now, late, later, refuse)
         split = "train" if split is None else str(split)
-        told = tuple(self._left_out(refused))
+        told = (*_said(anomalies), *self._left_out(refused))
         entry = Entry(number, now, values, more, split, share[0], share[1], told)
         self._add(entry if arriving is None else Waiting(entry, arriving))
 
@@ -347,6 +369,12 @@ def _strictly(writer: Writer, faults: Faults, item: Entry | Waiting) -> None:
 
 def _refused(path: Path, item: Entry | Waiting) -> None:
     raise ValueError("the log is closed: nothing is recorded any more")
+
+
+def _said(anomalies: Any) -> list[Any]:
+    """Anomalies of a user as plain JSON values; one that stands alone is taken for a list."""
+    alone = isinstance(anomalies, str | Mapping)
+    return [readable(one) for one in ((anomalies,) if alone else anomalies)]
 
 
 def _optional(name: str, value: Any, refuse: Callable[[str, Exception], None]) -> float | None:

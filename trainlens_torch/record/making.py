@@ -11,12 +11,12 @@ from typing import cast
 
 from trainlens.errors import MissingExtra, UsageError
 from trainlens_torch.record.native import NativeSink
-from trainlens_torch.record.sinks import Place, Sink
+from trainlens_torch.record.sinks import Sink, Target
 
-__all__ = ["Maker", "SinkLike", "makers"]
+__all__ = ["Maker", "SinkLike", "copies", "makers"]
 
-Maker = Callable[[Place], Sink]
-"""Opens a sink in a place."""
+Maker = Callable[[Target], Sink]
+"""Opens a sink of a target."""
 SinkLike = str | Maker
 
 _MODULES = {
@@ -28,6 +28,26 @@ _MODULES = {
 }
 _LIBRARIES = {"tensorboard": ("tensorboard", "tensorboard"), "aim": ("aim", "aim")}
 """Library that has to be there, and the extra that brings it."""
+_WRITTEN = {
+    "tensorboard": "tb{rank}",
+    "aim": ".aim",
+    "text": "log{rank}.txt",
+    "csv": "metrics{rank}.csv",
+}
+"""What a sink writes in the folder of a run."""
+
+
+def copies(sinks: tuple[SinkLike, ...], rank: int) -> tuple[str, ...]:
+    """Files and folders that hold what the native log of a process holds.
+
+    Examples
+    --------
+    >>> copies(("jsonl", "text", "aim:elsewhere"), 0), copies(("jsonl", "csv"), 1)
+    (('log.txt',), ('metrics.rank1.csv',))
+    """
+    own = f".rank{rank}" if rank else ""
+    names = (_WRITTEN.get(sink, "") if isinstance(sink, str) else "" for sink in sinks)
+    return tuple(name.format(rank=own) for name in names if name)
 
 
 def makers(sinks: tuple[SinkLike, ...], file: Path) -> list[tuple[str, Maker]]:
@@ -37,7 +57,7 @@ def makers(sinks: tuple[SinkLike, ...], file: Path) -> list[tuple[str, Maker]]:
     ----------
     sinks : tuple
         ``"jsonl"``, ``"tensorboard"``, ``"aim"``, ``"aim:REPOSITORY"``, ``"text"``, ``"csv"``,
-        ``"progress"``, or a function that takes a `Place`.
+        ``"progress"``, or a function that takes a `Target`.
     file : Path
         Of the native log of this process.
 
@@ -65,16 +85,16 @@ def _maker(sink: SinkLike, file: Path) -> tuple[str, Maker]:
     return kind, partial(_in_folder, partial(_open, kind, where))
 
 
-def _in_folder(make: Maker, place: Place) -> Sink:
-    place.folder.mkdir(parents=True, exist_ok=True)
-    return make(place)
+def _in_folder(make: Maker, target: Target) -> Sink:
+    target.folder.mkdir(parents=True, exist_ok=True)
+    return make(target)
 
 
-def _open(kind: str, where: str, place: Place) -> Sink:
+def _open(kind: str, where: str, target: Target) -> Sink:
     """Loaded in the thread that writes: the libraries behind some sinks take seconds."""
     make = importlib.import_module(f"trainlens_torch.record.{_MODULES[kind]}").make
     more = {"repo": Path(where).expanduser().absolute()} if where else {}
-    return cast(Sink, make(place, **more))
+    return cast(Sink, make(target, **more))
 
 
 def _check_library(kind: str) -> None:

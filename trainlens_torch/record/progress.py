@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from trainlens_torch.record.entry import Entry
-from trainlens_torch.record.sinks import Place, Sink
+from trainlens_torch.record.sinks import Sink, Target
 from trainlens_torch.record.text import line
 
 __all__ = ["ProgressSink", "make"]
@@ -19,9 +19,9 @@ _CLEAR = "\r\x1b[K"
 _PAUSE = 0.1
 
 
-def make(place: Place, stream: TextIO | None = None) -> Sink:
+def make(target: Target, stream: TextIO | None = None) -> Sink:
     """A progress line on `stream`, standard error by default; silent for ranks above 0."""
-    return ProgressSink(place, sys.stderr if stream is None else stream)
+    return ProgressSink(target, sys.stderr if stream is None else stream)
 
 
 class ProgressSink:
@@ -32,7 +32,7 @@ class ProgressSink:
 
     Parameters
     ----------
-    place : Place
+    target : Target
         Its `total`, where known, gives a share and the time that is left.
     stream : text file
     clock : callable
@@ -40,16 +40,16 @@ class ProgressSink:
     """
 
     def __init__(
-        self, place: Place, stream: TextIO, clock: Callable[[], float] = time.monotonic
+        self, target: Target, stream: TextIO, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._total = place.total
+        self._total = target.total
         self._stream = stream
         self._clock = clock
         self._first: tuple[float, int] | None = None
         self._drawn = float("-inf")
         self._waiting: Entry | None = None
         self._used = False
-        self._on = not place.rank and _is_terminal(stream)
+        self._on = not target.rank and _is_terminal(stream)
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Draw the newest entry of the training, if the last drawing is old enough.

@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["of_process", "own_file", "own_folder"]
+__all__ = ["of_process", "own_file", "own_folder", "world"]
 
 _VARIABLES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
+_WORLD = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS")
 
 
 def of_process() -> int:
@@ -16,14 +17,26 @@ def of_process() -> int:
 
     Torch is not imported for it: without torch there is no process group.
     """
+    found = _of_group("get_rank")
+    return (_of_launcher(_VARIABLES) or 0) if found is None else found
+
+
+def world() -> int | None:
+    """Number of ranks: of the process group, else as the launcher tells it, else None."""
+    found = _of_group("get_world_size")
+    return _of_launcher(_WORLD) or None if found is None else found
+
+
+def _of_group(name: str) -> int | None:
     distributed = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return int(distributed.get_rank())
-    for name in _VARIABLES:
-        given = os.environ.get(name, "")
-        if given.isdecimal():
-            return int(given)
-    return 0
+        return int(getattr(distributed, name)())
+    return None
+
+
+def _of_launcher(names: tuple[str, ...]) -> int | None:
+    given = (os.environ.get(name, "") for name in names)
+    return next((int(text) for text in given if text.isdecimal()), None)
 
 
 def own_file(path: Path, rank: int, process: int | None) -> Path:

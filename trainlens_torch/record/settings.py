@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["readable"]
+__all__ = ["planned", "readable"]
 
 _DEEP = 20
 _MANY = (list, tuple, set, frozenset)
@@ -41,6 +41,15 @@ def readable(given: Any, depth: int = 0) -> Any:
         if getattr(given, "shape", None) == () and hasattr(given, "item"):
             return readable(given.item(), _DEEP + 1)
     return str(given)[:1000]
+
+
+def planned(schedules: Any) -> Any:
+    """Planned schedules by field, also of a `Scheduler` or of one of its parts."""
+    for name in ("header", "plan"):
+        tell = getattr(schedules, name, None)
+        if callable(tell):
+            return tell()
+    return schedules
 
 
 def _mapping(given: Any) -> Mapping[Any, Any] | None:

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from trainlens_torch.record.entry import Entry
 
-__all__ = ["Place", "Sink"]
+__all__ = ["Sink", "Target"]
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where and for what run a sink writes.
 
     Parameters
@@ -28,6 +28,10 @@ class Place:
         Of this process; each writes files of its own.
     total : float or None
         Updates of the whole training, where that is known.
+    copies : tuple of str
+        What the other sinks write in the folder, for the head of the native log.
+    ranks : int
+        Processes that train together, for the same.
     clock : callable
         Returns Unix seconds.
     """
@@ -39,6 +43,8 @@ class Place:
     schedules: Mapping[str, Any] = field(default_factory=dict)
     rank: int = 0
     total: float | None = None
+    copies: tuple[str, ...] = ()
+    ranks: int = 1
 
 
 class Sink(Protocol):

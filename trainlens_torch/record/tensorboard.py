@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from trainlens.errors import MissingExtra
-from trainlens_torch.record.append import AppendFile
+from trainlens_torch.record.append import AppendFile, FileSink
 from trainlens_torch.record.entry import Entry
 from trainlens_torch.record.points import legible, points
-from trainlens_torch.record.sinks import Place, Sink
+from trainlens_torch.record.sinks import Sink, Target
 
 __all__ = ["TensorBoardSink", "make"]
 
 _PREFIX = "events.out.tfevents."
 
 
-def make(place: Place) -> Sink:
+def make(target: Target) -> Sink:
     """Event files in the folder ``tb`` of a run, ``tb.rank1`` and so on for other processes.
 
     Raises
@@ -32,10 +32,10 @@ def make(place: Place) -> Sink:
     MissingExtra
         The package ``tensorboard`` is not installed.
     """
-    return TensorBoardSink(place)
+    return TensorBoardSink(target)
 
 
-class TensorBoardSink:
+class TensorBoardSink(FileSink):
     """Writes scalars as TensorBoard's own writers do, without their queue.
 
     TensorBoard's messages and its record writer make the bytes; each call of `write` is one write
@@ -49,7 +49,7 @@ class TensorBoardSink:
 
     Parameters
     ----------
-    place : Place
+    target : Target
 
     Raises
     ------
@@ -57,13 +57,13 @@ class TensorBoardSink:
         The package ``tensorboard`` is not installed.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, target: Target) -> None:
         self._lib = _Library()
-        self._place = place
-        rank = f".rank{place.rank}" if place.rank else ""
-        self.folder = place.folder / f"tb{rank}"
+        self._target = target
+        rank = f".rank{target.rank}" if target.rank else ""
+        self.folder = target.folder / f"tb{rank}"
         # Records have no line ends, and every file is a new one: nothing is ever torn there.
-        self._file = AppendFile(self._next_path, self._head)
+        super().__init__(AppendFile(self._next_path, self._head))
         self._epoch: tuple[int, float] | None = None
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -71,24 +71,16 @@ class TensorBoardSink:
 
         Raises
         ------
-        OSError
-            None of them is written.
+        NotWritten
+            Says how many of them need not be given again.
         """
         before = self._epoch
-        data = self._lib.records(e for entry in entries for e in self._events(entry))
+        pieces = [self._lib.records(self._events(entry)) for entry in entries]
         try:
-            self._file.write(data)
+            self._file.write(pieces)
         except OSError:
-            self._epoch = before
+            self._epoch = before  # what is given again tells its epochs again
             raise
-
-    def flush(self) -> None:
-        """Bring the events to the disk."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """End the event file."""
-        self._file.close()
 
     def _events(self, entry: Entry) -> Iterator[Any]:
         front = "" if entry.split == "train" else f"{legible(entry.split)}/"
@@ -103,7 +95,7 @@ class TensorBoardSink:
         self.folder.mkdir(parents=True, exist_ok=True)
         there = (name for name in os.listdir(self.folder) if name.startswith(_PREFIX))
         newest = max((_stamp(name) for name in there), default=0)
-        stamp = max(int(self._place.clock()), newest + 1)
+        stamp = max(int(self._target.clock()), newest + 1)
         for number in itertools.count():
             name = f"{_PREFIX}{stamp:010d}.{socket.gethostname()}.{os.getpid()}.{number}"
             if not (self.folder / name).exists():
@@ -111,13 +103,13 @@ class TensorBoardSink:
         return self.folder / name
 
     def _head(self) -> bytes:
-        place, lib = self._place, self._lib
-        now = place.clock()
+        target, lib = self._target, self._lib
+        now = target.clock()
         events = [lib.version(now)]
-        if place.config:
-            events.append(lib.hparams(now, flat(place.config)))
-        if place.schedules:
-            text = json.dumps(dict(place.schedules), default=str)
+        if target.config:
+            events.append(lib.hparams(now, flat(target.config)))
+        if target.schedules:
+            text = json.dumps(dict(target.schedules), default=str)
             events.append(lib.text(now, "schedules", text))
         return lib.records(events)
 

@@ -7,33 +7,34 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from trainlens_torch.record.append import AppendFile
+from trainlens_torch.record.append import AppendFile, FileSink
 from trainlens_torch.record.entry import Entry
 from trainlens_torch.record.points import anomaly_kind, legible
-from trainlens_torch.record.sinks import Place, Sink
+from trainlens_torch.record.sinks import Sink, Target
 
-__all__ = ["TextSink", "line", "make"]
+__all__ = ["MOST", "TextSink", "line", "make"]
 
 _RATE = re.compile(r"(?:^|[/_.-])(?:lr|learning_?rate)(?:$|[/_.-])", re.IGNORECASE)
 _DROPOUT = re.compile(r"(?:^|[/_.-])dropout(?:$|[/_.-])", re.IGNORECASE)
 _TOTAL = ("total", "total_loss", "loss")
 _ODD = re.compile(r"[^\w/.@-]+")
-_MOST = 40
+MOST = 40
+"""Numbers of a line."""
 _TORN = b"_torn\n"
 """Behind half a number it makes a word of it: ``total=1.2_torn`` is no 1.2."""
 
 
-def make(place: Place, every: int = 100) -> Sink:
+def make(target: Target, every: int = 100) -> Sink:
     """``log.txt`` in the folder of a run, ``log.rank1.txt`` for other processes."""
-    return TextSink(place, every)
+    return TextSink(target, every)
 
 
-class TextSink:
+class TextSink(FileSink):
     """Appends a line every few steps, and one for each entry that is no training or is odd.
 
     Parameters
     ----------
-    place : Place
+    target : Target
         Its `total` stands behind the step.
     every : int
         Steps between two lines of training. The first and the last entry have a line in any case,
@@ -45,46 +46,47 @@ class TextSink:
         `every` is less than 1.
     """
 
-    def __init__(self, place: Place, every: int = 100) -> None:
+    def __init__(self, target: Target, every: int = 100) -> None:
         if every < 1:
             raise ValueError(f"every is {every}; at least 1 step lies between two lines")
-        self._place = place
+        self._target = target
         self._every = every
         self._shown: int | None = None
         self._left: Entry | None = None
-        rank = f".rank{place.rank}" if place.rank else ""
-        self.path: Path = place.folder / f"log{rank}.txt"
-        self._file = AppendFile(lambda: self.path, self._head, mend=_TORN)
+        rank = f".rank{target.rank}" if target.rank else ""
+        self.path: Path = target.folder / f"log{rank}.txt"
+        super().__init__(AppendFile(lambda: self.path, self._head, mend=_TORN))
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Append the lines of those entries that are due.
 
         Raises
         ------
-        OSError
-            None of them is written.
+        NotWritten
+            Says how many of them need not be given again.
         """
         before = self._shown, self._left
-        due = [entry for entry in entries if self._is_due(entry)]
         try:
-            if due:
-                self._file.write(b"".join(line(e, self._place.total).encode() for e in due))
-        except OSError:
+            self._file.write(
+                [self._line(entry) if self._is_due(entry) else b"" for entry in entries]
+            )
+        except OSError as error:
             self._shown, self._left = before
+            for entry in entries[: getattr(error, "written", 0)]:
+                self._is_due(entry)
             raise
-
-    def flush(self) -> None:
-        """Bring the lines to the disk."""
-        self._file.flush()
 
     def close(self) -> None:
         """Write the last entry, if it has no line yet, and end the file."""
         left, self._left = self._left, None
         try:
             if left is not None:
-                self._file.write(line(left, self._place.total).encode())
+                self._file.write([self._line(left)])
         finally:
-            self._file.close()
+            super().close()
+
+    def _line(self, entry: Entry) -> bytes:
+        return line(entry, self._target.total).encode()
 
     def _is_due(self, entry: Entry) -> bool:
         if entry.split != "train":
@@ -102,8 +104,8 @@ class TextSink:
         return due
 
     def _head(self) -> bytes:
-        lines = [f"run: {_word(self._place.run)}"]
-        for name, value in _flat(self._place.config):
+        lines = [f"run: {_word(self._target.run)}"]
+        for name, value in _flat(self._target.config):
             lines.append(f"{name}: {value}")
         return "".join(f"{text}\n" for text in lines).encode()
 
@@ -131,8 +133,8 @@ def line(entry: Entry, total: float | None = None) -> str:
     epoch = [] if entry.epoch is None else [f"epoch={entry.epoch:g}"]
     front = "" if entry.split == "train" else f"{_word(entry.split)}_"
     pairs = sorted((*entry.losses.items(), *entry.stats.items()), key=lambda pair: _order(pair[0]))
-    words = [f"{front}{_word(name)}={_number(name, value)}" for name, value in pairs[:_MOST]]
-    more = ["..."] if len(pairs) > _MOST else []
+    words = [f"{front}{_word(name)}={_number(name, value)}" for name, value in pairs[:MOST]]
+    more = ["..."] if len(pairs) > MOST else []
     odd = [f"!{anomaly_kind(anomaly)}" for anomaly in entry.anomalies]
     return " ".join([place, *epoch, *words, *more, *odd]) + "\n"
 

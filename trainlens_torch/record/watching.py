@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from os import PathLike
+from typing import Literal, TypeAlias
 
-import numpy as np
-
-from trainlens.detect.base import Event, Floats, Ints
-from trainlens.detect.non_finite import NonFiniteDetector
-from trainlens.detect.sigma import SigmaDetector
-from trainlens.detect.spike import SpikeDetector
-from trainlens.detect.surge import SurgeDetector
-from trainlens.detect.threshold import ThresholdDetector
-from trainlens_torch.record._patient import Near, OpenDetector, Patient
+from trainlens.detect.base import Event
+from trainlens.detect.named import Named, Names
+from trainlens_torch.record._watched import EXPLOSIONS, SPIKES, always
+from trainlens_torch.record._watching import Anomaly, Foremost, Watched
 from trainlens_torch.record.entry import Entry
+from trainlens_torch.record.past import entries
 
 __all__ = ["Anomaly", "Callback", "Watcher"]
 
-Anomaly: TypeAlias = dict[str, Any]
-"""``{"type": ..., "value": ..., "message": ...}``, as `trainlens.schema` has it."""
 Callback: TypeAlias = Callable[[Entry, Anomaly], object]
-
-_LOSSES = ("total_loss", "loss", "total", "train_loss")
-_NORMS = frozenset({"grad_norm", "gradient_norm", "total_grad_norm", "total_norm", "gradnorm"})
-_GATES = frozenset({"alpha_mean", "alpha", "gate", "gate_mean", "mean_alpha"})
-_COVERAGES = frozenset({"valid_ratio", "coverage", "valid_ratio_mean", "coverage_mean"})
-_TIMES = frozenset({"batch_time", "step_time", "iter_time", "time_per_batch", "sec_per_batch"})
-_MEMORY = frozenset({"out_of_memory", "oom", "oom_count", "out_of_memory_count"})
-_SKIPPED = frozenset({"skipped_updates"})
-
-
-class _Rise:
-    """A count that went up: each time is an event of its own."""
-
-    def __init__(self) -> None:
-        self._before = 0.0
-        self._index = 0
-        self.open: Event | None = None
-
-    def update(self, step: Ints, value: Floats) -> list[Event]:
-        found: list[Event] = []
-        self.open = None
-        for at, one in zip(step.tolist(), value.tolist(), strict=True):
-            if one > self._before:
-                nan, before = math.nan, self._before
-                found.append(Event("above", at, at, self._index, 1, at, one, before, nan, at))
-                self.open = found[-1]
-            # A count that starts again after a restart rises from there.
-            self._before = one if math.isfinite(one) else self._before
-            self._index += 1
-        return found
-
-    def finish(self) -> list[Event]:
-        return []
-
-
-class _Watch(NamedTuple):
-    """A detector, what its events are called, and how one is told."""
-
-    kind: str
-    make: Callable[[], OpenDetector]
-    told: Callable[[str, float, Event], str]
+_Key: TypeAlias = tuple[str, str, str]
 
 
 class Watcher:
@@ -84,12 +38,22 @@ class Watcher:
 
     An anomaly is told once, at the entry at which its detector first knows of it; it may go on
     from there. A single high loss is a ``loss_outlier``, and a ``loss_spike`` as soon as it lasts.
-    The detectors are causal and those of the rules: entries of a file that was written give the
-    same anomalies as they gave while it was written, and the events are those of the detector on
-    the whole series.
 
-    Where a series comes with a step below its last one, the training was started again, and its
-    detectors start anew. A value for the very same step is looked at only for NaN and infinities.
+    What a series means is told by its name, as for the rules of ``trainlens diagnose``: of the
+    losses and of the gradient norms the most telling one so far is watched (a total before its
+    parts), of batch times, gates, coverages and counts each one, of all but readings of the
+    machine whether they are finite.
+
+    At each entry the detectors know what they know of the written log up to there. So the same
+    entries give the same anomalies, read back or live, and the events are those on which
+    ``diagnose`` judges: spikes, outliers, surges and what is not finite are the very same. Where
+    the step of a series goes back, the training was started again from there, and the points from
+    that step on are forgotten. A value for the very same step is looked at only for NaN and
+    infinities. A process that goes on with a log lets its watcher `recall` it.
+
+    What takes more than the past is left to ``diagnose``: whether a gradient norm grows for good
+    and what layers make of it, whether a slow batch was a lasting slowdown, whether a gate or a
+    coverage stays where it is (here each stretch beyond the limit is told).
 
     Parameters
     ----------
@@ -98,8 +62,7 @@ class Watcher:
         Is given the entry and the anomaly, in the thread that calls `see`. What it raises is
         counted in `faults` and warned about once; the log goes on.
     loss : str, optional
-        Name of the loss to watch. By default ``total_loss``, ``loss``, ``total`` or
-        ``train_loss``, in this order, else the first one of the first entry that has losses.
+        Name of the training loss to watch.
 
     Attributes
     ----------
@@ -115,7 +78,7 @@ class Watcher:
     --------
     >>> watcher = Watcher()
     >>> watcher.see(Entry(5, 0.0, {"loss": 1.0}, {"valid_ratio": 0.2}))
-    [{'type': 'low_coverage', 'value': 0.2, 'message': 'valid_ratio is 0.2, below 0.3'}]
+    [{'type': 'low_coverage', 'value': 0.2, 'message': 'valid_ratio is 0.2, below 30 %'}]
     """
 
     def __init__(
@@ -128,7 +91,9 @@ class Watcher:
         if profile not in ("default", "seed"):
             raise ValueError(f'profile is "default" or "seed", not {profile!r}')
         self.profile, self._callback, self._loss = profile, callback, loss
-        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._names = Names()
+        self._series: dict[_Key, Watched] = {}
+        self._main, self._norm = Foremost(SPIKES[profile]), Foremost(EXPLOSIONS[profile])
         self.faults = 0
 
     def see(self, entry: Entry) -> list[Anomaly]:
@@ -144,39 +109,74 @@ class Watcher:
         list of dict
             For the ``anomalies`` of the entry.
         """
-        found: list[Anomaly] = []
-        for family, values in (("losses", entry.losses), ("stats", entry.stats)):
-            for name, value in values.items():
-                series = self._of(family, name, entry)
-                found += series.see(entry.step, float(value))
+        found = self._seen(entry)
         if self._callback is not None:
             for one in found:
                 self._call(entry, one)
         return found
 
-    def events(self) -> Iterator[tuple[str, str, str, Event]]:
-        """Split, name, type and event of all that was found so far, open events as they are.
+    def recall(self, path: str | PathLike[str]) -> int:
+        """See what a log holds already, before its training goes on; nothing is told of it.
 
-        Those before a restart of the training are among them.
+        Without it the detectors of a resumed training begin with no past, and say nothing until
+        they have one.
+
+        Parameters
+        ----------
+        path : path-like
+            A native log, or the folder of a run that holds one; there or not.
+
+        Returns
+        -------
+        int
+            Entries that were seen.
+
+        Raises
+        ------
+        OSError
+            It is there and cannot be read.
         """
+        count = 0
+        for entry in entries(path):
+            self._seen(entry)
+            count += 1
+        return count
+
+    def events(self) -> Iterator[tuple[str, str, str, Event]]:
+        """Split, name, type and event of all that is known, open events as they are."""
         for (split, _, name), series in self._series.items():
             for kind, event in series.events():
                 yield split, name, kind, event
 
-    def _of(self, family: str, name: str, entry: Entry) -> _Series:
-        key = entry.split, family, name
-        held = self._series.get(key)
-        if held is None:
-            held = self._series[key] = _Series(name, self._watches(family, name, entry))
-        return held
+    def _seen(self, entry: Entry) -> list[Anomaly]:
+        found: list[Anomaly] = []
+        for family, values in (("losses", entry.losses), ("stats", entry.stats)):
+            for name, value in values.items():
+                series = self._series.get((entry.split, family, name))
+                if series is None:
+                    series = self._new(entry.split, family, name)
+                found += series.see(entry.step, float(value))
+        return found
 
-    def _watches(self, family: str, name: str, entry: Entry) -> tuple[_Watch, ...]:
-        if family == "stats":
-            return (_FINITE, *_of_stat(name, self.profile))
-        if self._loss is None and entry.split == "train":
-            self._loss = next((n for n in _LOSSES if n in entry.losses), next(iter(entry.losses)))
-        main = entry.split == "train" and name == self._loss
-        return (_FINITE, *((_SPIKES[self.profile],) if main else ()))
+    def _new(self, split: str, family: str, name: str) -> Watched:
+        of = None if split == "train" else split
+        named = self._names.of(name, of, loss=family == "losses")
+        series = self._series[split, family, name] = Watched(name, always(named, self.profile))
+        if self._is_loss(name, named):
+            self._main.offer(named.place, series)
+        if named.role.name == "gradient-norm":
+            self._offer_norm(named, series)
+        return series
+
+    def _is_loss(self, name: str, named: Named) -> bool:
+        found = named.role.name == "loss" if self._loss is None else name == self._loss
+        return found and named.split == "train"
+
+    def _offer_norm(self, named: Named, series: Watched) -> None:
+        if self.profile == "seed":
+            self._norm.offer(named.place, series)
+        elif named.role.priority >= 0:  # of the norms of layers the rule makes one
+            self._norm.offer((named.split != "train", *named.place), series)
 
     def _call(self, entry: Entry, anomaly: Anomaly) -> None:
         assert self._callback is not None
@@ -191,124 +191,3 @@ class Watcher:
                     RuntimeWarning,
                     stacklevel=2,
                 )
-
-
-class _Series:
-    """One named series and the detectors on it."""
-
-    def __init__(self, name: str, watches: Iterable[_Watch]) -> None:
-        self._name, self._watches = name, tuple(watches)
-        self._past: list[tuple[str, Event]] = []
-        self._last: int | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        self._detectors = [watch.make() for watch in self._watches]
-        self._told: list[Event | None] = [None] * len(self._watches)
-
-    def see(self, step: int, value: float) -> list[Anomaly]:
-        if self._last is not None and step < self._last:
-            self._past += self._open_events()
-            self._begin()
-        repeated, self._last = step == self._last, step
-        found: list[Anomaly] = []
-        steps, values = np.array((step,), np.int64), np.array((value,), np.float64)
-        for i, watch in enumerate(self._watches):
-            if not repeated or watch is _FINITE:
-                found += self._feed(i, watch, steps, values)
-        return found
-
-    def _feed(self, i: int, watch: _Watch, step: Ints, value: Floats) -> Iterator[Anomaly]:
-        detector = self._detectors[i]
-        ended = detector.update(step, value)
-        self._past += [(_kind(watch, event), event) for event in ended]
-        event, before = detector.open, self._told[i]
-        self._told[i] = event
-        if event is None:
-            return
-        if before is None or (before.first_index, before.kind) != (event.first_index, event.kind):
-            said = watch.told(self._name, float(value[0]), event)
-            yield {"type": _kind(watch, event), "value": float(value[0]), "message": said}
-
-    def events(self) -> list[tuple[str, Event]]:
-        return self._past + self._open_events()
-
-    def _open_events(self) -> list[tuple[str, Event]]:
-        held = zip(self._watches, self._detectors, strict=True)
-        return [
-            (_kind(watch, detector.open), detector.open)
-            for watch, detector in held
-            if detector.open is not None and not isinstance(detector, _Rise)
-        ]
-
-
-def _kind(watch: _Watch, event: Event) -> str:
-    return "loss_outlier" if event.kind == "outlier" else watch.kind
-
-
-def _of_stat(name: str, profile: str) -> tuple[_Watch, ...]:
-    """What is watched in a statistic, by its name without what stands before a slash."""
-    last = name.rpartition("/")[2].lower()
-    return next((found[profile] for names, found in _STATS if last in names), ())
-
-
-def _spike(name: str, value: float, event: Event) -> str:
-    if math.isfinite(event.z):
-        return f"{name} is {value:.4g}, {event.z:.1f} sigma above {event.baseline:.4g}"
-    return f"{name} is {value:.4g}, above its mean of {event.baseline:.4g} by 3 sigma or more"
-
-
-def _times(name: str, value: float, event: Event) -> str:
-    return f"{name} is {value:.4g}, {event.ratio:.1f} times the usual {event.baseline:.4g}"
-
-
-def _beyond(limit: float) -> Callable[[str, float, Event], str]:
-    return lambda name, value, event: f"{name} is {value:.4g}, {event.kind} {limit:g}"
-
-
-def _not_finite(name: str, value: float, event: Event) -> str:
-    before = "" if math.isnan(event.baseline) else f", {event.baseline:.4g} before"
-    return f"{name} is {value}{before}"
-
-
-def _more(name: str, value: float, event: Event) -> str:
-    return f"{name} rose from {event.baseline:g} to {value:g}"
-
-
-def _limit(kind: str, limit: float, side: Literal["above", "below"]) -> _Watch:
-    def calm(value: float) -> bool:
-        return not (value > limit if side == "above" else value < limit)
-
-    return _Watch(kind, lambda: Patient(ThresholdDetector(limit, side), calm), _beyond(limit))
-
-
-def _surge(kind: str, ratio: float) -> _Watch:
-    return _Watch(kind, lambda: Patient(SurgeDetector(ratio), Near(ratio, 101)), _times)
-
-
-def _both(*watches: _Watch) -> Mapping[str, tuple[_Watch, ...]]:
-    return {"default": watches, "seed": watches}
-
-
-_FINITE = _Watch("non_finite", lambda: Patient(NonFiniteDetector(), math.isfinite), _not_finite)
-_SPIKES = {
-    "default": _Watch("loss_spike", SpikeDetector, _spike),
-    "seed": _Watch("loss_spike", SigmaDetector, _spike),
-}
-_EXPLOSION = {
-    "default": (_surge("gradient_explosion", 10.0),),
-    "seed": (_limit("gradient_explosion", 100.0, "above"),),
-}
-_SLOW = {
-    "default": (_surge("slow_batch", 5.0),),
-    "seed": (_limit("slow_batch", 300.0, "above"),),
-}
-_ALPHA = _both(_limit("alpha_polarized", 0.1, "below"), _limit("alpha_polarized", 0.9, "above"))
-_STATS: tuple[tuple[frozenset[str], Mapping[str, tuple[_Watch, ...]]], ...] = (
-    (_NORMS, _EXPLOSION),
-    (_TIMES, _SLOW),
-    (_GATES, _ALPHA),
-    (_COVERAGES, _both(_limit("low_coverage", 0.3, "below"))),
-    (_MEMORY, _both(_Watch("out_of_memory", _Rise, _more))),
-    (_SKIPPED, _both(_Watch("skipped_update", _Rise, _more))),
-)

@@ -199,6 +199,7 @@ class Threaded:
         if self._thread.is_alive():
             self._given_up = True
             left = sum(isinstance(item, Entry | Waiting) for item in list(self._queue))
+            left += self._pipeline.waiting
             self._faults.drop(left)
             late = TimeoutError(f"not written after {timeout:g} s; {left} records are dropped")
             self._faults.tell("close", late)

@@ -144,7 +144,10 @@ class SystemMonitor:
         """Record that memory ran out, and give back what the allocator holds unused.
 
         Call it behind the ``except`` block, where the frames of the failed step, which hold its
-        tensors, are gone.
+        tensors, are gone, and log what it gives with the count that it raises::
+
+            record = system.record_oom(failed, step)
+            logger.log(step, stats=system.stats(), anomalies=[record])
 
         Parameters
         ----------
@@ -156,8 +159,8 @@ class SystemMonitor:
         Returns
         -------
         dict
-            A record for ``anomalies``: ``type`` (``oom``), ``step``, ``value`` (how many so far),
-            ``message``, ``memory`` (readings at that time).
+            A record for ``anomalies``: ``type`` (``out_of_memory``), ``step``, ``value`` (how many
+            so far), ``message``, ``memory`` (readings at that time).
 
         Raises
         ------
@@ -172,7 +175,7 @@ class SystemMonitor:
             torch.cuda.empty_cache()
         lines = str(error).splitlines() or [type(error).__name__]
         return {
-            "type": "oom",
+            "type": "out_of_memory",
             "step": step,
             "value": self._ooms,
             "message": f"memory ran out: {lines[0][:200]}; take smaller batches and accumulate",

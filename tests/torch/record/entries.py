@@ -1,20 +1,20 @@
-"""Entries and places for the tests of sinks."""
+"""Entries and targets for the tests of sinks."""
 
 import itertools
 import math
 
 from trainlens_torch.record.entry import Entry
-from trainlens_torch.record.sinks import Place
+from trainlens_torch.record.sinks import Target
 
 CONFIG = {"lr": 0.1, "optim": {"name": "adam", "betas": [0.9, 0.99]}, "seed": None, "amp": True}
 SCHEDULES = {"lr": {"kind": "cosine", "points": [[0, 1.0], [1, 0.0]]}}
 
 
-def place(folder, **more):
-    """A place with a clock that ticks once a call."""
+def target(folder, **more):
+    """A target with a clock that ticks once a call."""
     ticks = itertools.count(1_700_000_000)
     given = {"config": CONFIG, "schedules": SCHEDULES, "total": 1000.0} | more
-    return Place(folder=folder, run="Lauf ü", clock=lambda: float(next(ticks)), **given)
+    return Target(folder=folder, run="Lauf ü", clock=lambda: float(next(ticks)), **given)
 
 
 def entries(first=1, last=30):

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from trainlens_torch.record import aim, tensorboard
 from trainlens_torch.record.entry import Entry
-from trainlens_torch.record.sinks import Place
+from trainlens_torch.record.sinks import Target
 
 
 def sink_of(form, folder, name):
-    place = Place(folder / name, name, time.time, {"name": name})
-    place.folder.mkdir()
-    return tensorboard.make(place) if form == "tensorboard" else aim.make(place, folder)
+    target = Target(folder / name, name, time.time, {"name": name})
+    target.folder.mkdir()
+    return tensorboard.make(target) if form == "tensorboard" else aim.make(target, folder)
 
 
 def write_forever(sink, acknowledged):
@@ -47,7 +47,7 @@ def kill_one(form, folder, name, delay):
         finally:
             os._exit(1)
     os.close(said)
-    select.select([heard], [], [], 60)
+    select.select([heard], [], [], 300)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -62,7 +62,7 @@ def main():
     if form == "aim":
         # In a process of its own: a fork does not take the threads of an open store along.
         make = "import sys, aim; aim.Repo.from_path(sys.argv[1], init=True)"
-        subprocess.run([sys.executable, "-c", make, str(folder)], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", make, str(folder)], check=True, timeout=300)
     assert threading.active_count() == 1, "a fork would take a part of the threads only"
     for i in range(count):
         steps = kill_one(form, folder, f"run{i}", rng.random() * 0.15)

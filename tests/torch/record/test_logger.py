@@ -301,7 +301,7 @@ class Collected:
         self.entries = []
         self.flushes = self.closes = 0
 
-    def __call__(self, place):
+    def __call__(self, target):
         return self
 
     def write(self, entries):
@@ -351,3 +351,26 @@ def test_several_threads_log_at_once(tmp_path):
     for first in range(0, 4000, 1000):
         mine = [record["step"] for record in records if record["split"] == f"from {first}"]
         assert mine == list(range(first, first + 500))
+
+
+def test_schedules_are_taken_from_a_scheduler_and_from_its_parts(tmp_path):
+    torch = pytest.importorskip("torch")
+    from trainlens_torch import Clock, Cosine, ProgressiveDropout, Scheduler
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    dropout = ProgressiveDropout(torch.nn.Dropout(), start_step=5, total=10)
+    scheduler = Scheduler(optimizer, Clock(10), lr=Cosine(), parts=[dropout])
+    for name, plan in (("a", scheduler), ("b", dropout), ("c", scheduler.header())):
+        RunLogger(tmp_path / name, schedules=plan, strict=True).close()
+    heads = [parsed(tmp_path / name / "log.jsonl")[0]["schedules"] for name in "abc"]
+    assert heads[0] == heads[2] == json.loads(json.dumps(scheduler.header()))
+    assert heads[1] == json.loads(json.dumps(dropout.plan()))
+
+
+def test_rank_0_says_how_many_train_together(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in range(2):
+        with RunLogger(tmp_path, rank=rank) as log:
+            log.log(1, {"a": 1.0})
+    assert parsed(tmp_path / "log.jsonl")[0]["ranks"] == 2
+    assert "ranks" not in parsed(tmp_path / "log.rank1.jsonl")[0]

@@ -13,7 +13,7 @@ from trainlens_torch.record import ranks
 from trainlens_torch.record.logger import RunLogger
 
 BOTH = pytest.mark.parametrize("sync", [True, False])
-_WAIT = 60
+_WAIT = 300
 _RANK = """
 import sys
 from trainlens_torch.record.logger import RunLogger
@@ -80,20 +80,49 @@ def test_processes_of_multiprocessing(tmp_path, sync, way):
         assert steps(tmp_path / f"log.pid{child.pid}.jsonl") == list(range(first, first + 200))
 
 
-def test_eight_ranks_write_eight_files(tmp_path):
+def files_of(folder, world):
+    return [folder / ("log.jsonl" if n == 0 else f"log.rank{n}.jsonl") for n in range(world)]
+
+
+def test_eight_ranks_of_a_launcher_write_eight_files(tmp_path):
+    """Nothing but the environment tells them apart."""
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", _RANK, str(tmp_path / "run")], env={**os.environ, "RANK": str(n)}
+            [sys.executable, "-c", _RANK, str(tmp_path / "run")],
+            env={**os.environ, "RANK": str(n), "WORLD_SIZE": "8"},
         )
         for n in range(8)
     ]
     for child in children:
         assert child.wait(_WAIT) == 0
-    files = [tmp_path / "run" / ("log.jsonl" if n == 0 else f"log.rank{n}.jsonl") for n in range(8)]
-    assert sorted((tmp_path / "run").iterdir()) == sorted(files)
+    files = files_of(tmp_path / "run", 8)
+    notes = {tmp_path / "run" / "log.ranks.json"}
+    assert {*(tmp_path / "run").iterdir()} | notes == {*files} | notes
     for file in files:
         assert steps(file) == list(range(300))
         assert parsed(file)[0]["run"] == "run"
+
+
+def test_eight_ranks_of_a_process_group(tmp_path):
+    dist = pytest.importorskip("torch.distributed")
+    if not sys.platform.startswith("linux") or not dist.is_gloo_available():
+        pytest.skip("there is no gloo, or no fork that torch survives")
+    command = [sys.executable, "-m", "tests.torch.record.gloo", str(tmp_path), "8", "60"]
+    subprocess.run(command, check=True, timeout=_WAIT)
+    for folder in (tmp_path / "False", tmp_path / "True"):
+        summary = folder / "log.ranks.json"
+        assert {*folder.iterdir()} == {*files_of(folder, 8), summary}
+        for rank, file in enumerate(files_of(folder, 8)):
+            records = parsed(file)[1]
+            assert [record["step"] for record in records] == list(range(60))
+            for step, record in enumerate(records):
+                assert record["losses"] == {"loss": rank + step, "sum": 28 + 8 * step}
+        told = json.loads(summary.read_text())
+        assert [one["last_step"] for one in told["ranks"]] == [59] * 8
+        assert told["at_step"] == 59
+        assert told["metrics"]["loss"] == {
+            "min": 59.0, "mean": 62.5, "max": 66.0, "min_rank": 0, "max_rank": 7,
+        }  # fmt: skip
 
 
 def test_two_processes_of_one_rank_do_not_mix_lines(tmp_path):

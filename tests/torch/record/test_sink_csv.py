@@ -11,13 +11,13 @@ pytest.importorskip("torch")
 
 
 import trainlens
-from tests.torch.record.entries import CONFIG, entries, expected, place
+from tests.torch.record.entries import CONFIG, entries, expected, target
 from trainlens_torch.record import csv_file
 from trainlens_torch.record.entry import Entry
 
 
 def written(folder, logged):
-    sink = csv_file.make(place(folder))
+    sink = csv_file.make(target(folder))
     sink.write(logged)
     sink.close()
     return folder / "metrics.csv"
@@ -30,7 +30,7 @@ def table(data):
 
 
 def test_both_readers_have_every_value_at_any_moment(tmp_path):
-    sink = csv_file.make(place(tmp_path))
+    sink = csv_file.make(target(tmp_path))
     logged = entries()
     for at in range(0, len(logged), 11):
         sink.write(logged[at : at + 11])
@@ -91,7 +91,7 @@ def test_odd_names_stay_apart(tmp_path):
     path = written(tmp_path, [Entry(1, 1.0, values, {}, "s,p")])
     frame = pd.read_csv(path, keep_default_na=False)
     assert path.read_bytes().count(b"\n") == 1 + len(values)
-    shown = ["a,b", 'q"', r"n\x0am", r"r\x0d", "a?", "学", "", "x" * 500, "inf"]
+    shown = ["a,b", 'q"', r"n\x0am", r"r\x0d", "a?", "学", "_", "x" * 500, "inf"]
     assert list(frame.metric) == shown
     assert set(frame.split) == {"s,p"}
 

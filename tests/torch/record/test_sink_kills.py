@@ -29,7 +29,7 @@ print(json.dumps(found))
 
 def run_python(*words):
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=60 + 3 * KILLS
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300 + 3 * KILLS
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -83,9 +83,6 @@ def test_aim_loses_no_acknowledged_value(tmp_path):
         name, last = kill["name"], kill["last"]
         assert last > 0
         check({n: (s.step, s.value) for (n, _), s in own[name].items()}, last)
-        # The SDK writes an entry in several pieces. Killed between them, its own reader pairs steps
-        # and values of that metric wrongly; so here only that every acknowledged step is there.
-        for metric, (steps, _) in wanted(last).items():
-            assert set(steps) <= set(stock[name]["rows"][metric][0])
+        check(stock[name]["rows"], last)
         assert stock[name]["hparams"] == {"name": name}
         assert stock[name]["active"]

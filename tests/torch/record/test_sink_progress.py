@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.torch.record.entries import place
+from tests.torch.record.entries import target
 from trainlens_torch.record.entry import Entry
 from trainlens_torch.record.progress import ProgressSink, make
 
@@ -41,19 +41,19 @@ def test_nothing_is_drawn_where_there_is_no_terminal(tmp_path, clock, monkeypatc
         (Terminal(), 0, "dumb"),
     ):
         monkeypatch.setenv("TERM", term)
-        sink = ProgressSink(place(tmp_path, rank=rank), stream, clock)
+        sink = ProgressSink(target(tmp_path, rank=rank), stream, clock)
         sink.write([entry(1)])
         sink.flush()
         sink.close()
         assert stream.getvalue() == ""
     closed = Terminal()
     closed.close()
-    make(place(tmp_path), closed).write([entry(1)])
+    make(target(tmp_path), closed).write([entry(1)])
 
 
 def test_a_drawing_is_one_line_with_share_rate_and_time_left(tmp_path, clock):
     stream = Terminal()
-    sink = ProgressSink(place(tmp_path), stream, clock)
+    sink = ProgressSink(target(tmp_path), stream, clock)
     sink.write([entry(100)])
     clock.now = 10.0
     sink.write([entry(150), entry(200), entry(200, "val")])
@@ -68,7 +68,7 @@ def test_a_drawing_is_one_line_with_share_rate_and_time_left(tmp_path, clock):
 
 def test_ten_drawings_a_second_and_the_last_one_stays(tmp_path, clock):
     stream = Terminal()
-    sink = ProgressSink(place(tmp_path), stream, clock)
+    sink = ProgressSink(target(tmp_path), stream, clock)
     for i in range(1, 1001):
         clock.now = i / 1000
         sink.write([entry(i)])
@@ -79,7 +79,7 @@ def test_ten_drawings_a_second_and_the_last_one_stays(tmp_path, clock):
 
 def test_no_line_is_longer_than_the_terminal_or_has_controls_of_names(tmp_path, clock):
     stream = Terminal()
-    sink = ProgressSink(place(tmp_path), stream, clock)
+    sink = ProgressSink(target(tmp_path), stream, clock)
     sink.write([Entry(1, 0.0, {"\x1b[2J\n" * 9: 1.0, "b" * 300: 2.0}, {})])
     drawn = stream.getvalue().removeprefix("\r\x1b[K")
     assert len(drawn) == 59
@@ -88,7 +88,7 @@ def test_no_line_is_longer_than_the_terminal_or_has_controls_of_names(tmp_path, 
 
 def test_a_terminal_that_is_gone_raises_oserror_once(tmp_path, clock):
     stream = Terminal()
-    sink = ProgressSink(place(tmp_path), stream, clock)
+    sink = ProgressSink(target(tmp_path), stream, clock)
     sink.write([entry(1)])
     stream.close()
     clock.now = 1.0

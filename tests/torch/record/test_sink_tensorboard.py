@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
 import trainlens
-from tests.torch.record.entries import CONFIG, SCHEDULES, entries, expected, place
+from tests.torch.record.entries import CONFIG, SCHEDULES, entries, expected, target
 from trainlens.errors import MissingExtra
 from trainlens_torch.record import append, tensorboard
 from trainlens_torch.record.entry import Entry
@@ -47,7 +47,7 @@ def check(folder, logged):
 
 
 def test_both_readers_have_every_value(tmp_path):
-    sink = tensorboard.make(place(tmp_path))
+    sink = tensorboard.make(target(tmp_path))
     logged = entries()
     for at in range(0, len(logged), 7):
         sink.write(logged[at : at + 7])
@@ -61,7 +61,7 @@ def test_both_readers_have_every_value(tmp_path):
 
 
 def test_the_configuration_is_read_back(tmp_path):
-    sink = tensorboard.make(place(tmp_path))
+    sink = tensorboard.make(target(tmp_path))
     sink.write(entries(1, 1))
     sink.close()
     config = trainlens.load_one(tmp_path / "tb").config
@@ -81,7 +81,7 @@ def test_a_resumed_run_has_a_file_of_its_own_behind_the_others(tmp_path):
     logged = entries()
     for at in range(0, len(logged), 8):
         # The clock of each process starts again: names are in order all the same.
-        sink = tensorboard.make(place(tmp_path))
+        sink = tensorboard.make(target(tmp_path))
         sink.write(logged[at : at + 8])
         sink.close()
     assert len(list((tmp_path / "tb").iterdir())) == 5
@@ -90,13 +90,13 @@ def test_a_resumed_run_has_a_file_of_its_own_behind_the_others(tmp_path):
 
 def test_a_torn_file_is_left_as_it_is_and_continued_in_another(tmp_path):
     logged = entries()
-    sink = tensorboard.make(place(tmp_path))
+    sink = tensorboard.make(target(tmp_path))
     sink.write(logged[:10])
     sink.close()
     (file,) = (tmp_path / "tb").iterdir()
     torn = file.read_bytes()[:-5]
     file.write_bytes(torn)
-    sink = tensorboard.make(place(tmp_path))
+    sink = tensorboard.make(target(tmp_path))
     sink.write(logged[10:])
     sink.close()
     assert file.read_bytes() == torn
@@ -105,34 +105,40 @@ def test_a_torn_file_is_left_as_it_is_and_continued_in_another(tmp_path):
     assert [row.value for row in stock.Scalars("val/mpjpe")] == [55.5] * 3
 
 
-def test_a_full_disk_raises_oserror_and_leaves_a_whole_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("room", [0, 1, 200, 400])
+def test_a_full_disk_raises_oserror_and_costs_no_event(tmp_path, monkeypatch, room):
     logged = entries()
-    sink = tensorboard.make(place(tmp_path))
+    sink = tensorboard.make(target(tmp_path))
     sink.write(logged[:10])
-    real = append.os.write
+    real, left = append.os.write, [room]
 
     def full(descriptor, data):
-        if len(data) < 50:
+        if not left[0]:
             raise OSError(errno.ENOSPC, "no space left")
-        return real(descriptor, bytes(data)[:-40])
+        sent = real(descriptor, data[: left[0]])
+        left[0] -= sent
+        return sent
 
     monkeypatch.setattr(append.os, "write", full)
+    rest = logged[10:]
     for _ in range(3):
-        with pytest.raises(OSError, match="no space"):
-            sink.write(logged[10:12])
+        with pytest.raises(OSError, match="no space") as caught:
+            sink.write(rest)
+        rest = rest[caught.value.written :]
+    assert len(loaded(tmp_path / "tb").Scalars("total")) >= 10
     monkeypatch.setattr(append.os, "write", real)
-    sink.write(logged[12:])
+    sink.write(rest)
     sink.close()
-    stock, _ = check(tmp_path / "tb", logged[:10] + logged[12:])
+    stock, _ = check(tmp_path / "tb", logged)
     assert len(list((tmp_path / "tb").iterdir())) == 1
-    assert len(stock.Scalars("epoch")) == 29
+    assert [row.step for row in stock.Scalars("epoch")] == list(range(1, 31))
 
 
 def test_odd_values_and_names(tmp_path):
     names = ["a/b", 'q"', "n\n", "a\ud800", "学", "x" * 500, "", "val/loss"]
     values = [1e300, -1e300, 1e-300, 2**24 + 1.0, -0.0, 0.1, float("inf"), 3.4028235e38]
     logged = Entry(2**40, 1.5, dict(zip(names, values, strict=True)), {}, "val")
-    sink = tensorboard.make(place(tmp_path, config={}, schedules={}))
+    sink = tensorboard.make(target(tmp_path, config={}, schedules={}))
     sink.write([logged, Entry(1, 2.5, {}, {})])
     sink.close()
     stock = loaded(tmp_path / "tb")
@@ -146,7 +152,7 @@ def test_odd_values_and_names(tmp_path):
 
 def test_ranks_have_folders_of_their_own(tmp_path):
     for rank in range(3):
-        sink = tensorboard.make(place(tmp_path, rank=rank))
+        sink = tensorboard.make(target(tmp_path, rank=rank))
         sink.write(entries(rank + 1, rank + 1))
         sink.close()
     assert {p.name for p in tmp_path.iterdir()} == {"tb", "tb.rank1", "tb.rank2"}
@@ -155,5 +161,5 @@ def test_ranks_have_folders_of_their_own(tmp_path):
 def test_a_missing_package_is_told_with_its_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(MissingExtra, match=r"pip install 'trainlens\[tensorboard\]'"):
-        tensorboard.make(place(tmp_path))
+        tensorboard.make(target(tmp_path))
     assert list(tmp_path.iterdir()) == []

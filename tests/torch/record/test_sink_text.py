@@ -1,14 +1,17 @@
 """The line of the handpose seed, to the character, and what trainlens reads of it."""
 
+import errno
 import math
+import os
 
 import pytest
 
 pytest.importorskip("torch")
 
 import trainlens
-from tests.torch.record.entries import entries, place
-from trainlens_torch.record import text
+from tests.torch.record.entries import entries, target
+from trainlens_torch.record import append, text
+from trainlens_torch.record.append import NotWritten
 from trainlens_torch.record.entry import Entry
 
 BARE = {"config": {}, "schedules": {}}
@@ -54,7 +57,7 @@ def steps_of(path):
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_lines_are_due_every_n_steps_however_entries_come(tmp_path, size):
     logged = [Entry(i, 0.0, {"total": 1.0}, {}) for i in range(1, 258)]
-    sink = text.make(place(tmp_path, **BARE), every=50)
+    sink = text.make(target(tmp_path, **BARE), every=50)
     for at in range(0, len(logged), size):
         sink.write(logged[at : at + size])
     sink.close()
@@ -62,7 +65,7 @@ def test_lines_are_due_every_n_steps_however_entries_come(tmp_path, size):
 
 
 def test_sparse_steps_rewinds_and_other_splits_have_their_lines(tmp_path):
-    sink = text.make(place(tmp_path, **BARE), every=50)
+    sink = text.make(target(tmp_path, **BARE), every=50)
     for step in (30, 60, 90, 120, 20, 40, 51):
         sink.write([Entry(step, 0.0, {"total": 1.0}, {})])
     sink.write(
@@ -71,22 +74,34 @@ def test_sparse_steps_rewinds_and_other_splits_have_their_lines(tmp_path):
     sink.close()
     assert steps_of(tmp_path / "log.txt") == [30, 60, 120, 20, 51, 51, 52]
     with pytest.raises(ValueError, match="at least 1 step"):
-        text.make(place(tmp_path), every=0)
+        text.make(target(tmp_path), every=0)
 
 
-def test_lines_that_failed_are_due_again(tmp_path):
-    folder = tmp_path / "later"
-    sink = text.make(place(folder, **BARE), every=50)
-    with pytest.raises(FileNotFoundError):
-        sink.write([Entry(i, 0.0, {"total": 1.0}, {}) for i in range(1, 60)])
-    folder.mkdir()
-    sink.write([Entry(i, 0.0, {"total": 1.0}, {}) for i in range(1, 60)])
+@pytest.mark.parametrize("room", [0, 1, 20, 40])
+def test_lines_that_failed_are_due_again(tmp_path, monkeypatch, room):
+    sink = text.make(target(tmp_path, **BARE), every=50)
+    logged = [Entry(i, 0.0, {"total": 1.0}, {}) for i in range(1, 160)]
+    sink.write(logged[:30])
+    real, left = os.write, [room]
+
+    def full(descriptor, data):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "no space")
+        sent = real(descriptor, data[: left[0]])
+        left[0] -= sent
+        return sent
+
+    with monkeypatch.context() as disk:
+        disk.setattr(append.os, "write", full)
+        with pytest.raises(NotWritten, match="no space") as caught:
+            sink.write(logged[30:])
+    sink.write(logged[30 + caught.value.written :])
     sink.close()
-    assert steps_of(folder / "log.txt") == [1, 50, 59]
+    assert steps_of(tmp_path / "log.txt") == [1, 50, 100, 150, 159]
 
 
 def test_trainlens_reads_the_numbers_that_stand_there(tmp_path):
-    sink = text.make(place(tmp_path), every=1)
+    sink = text.make(target(tmp_path), every=1)
     logged = entries()
     sink.write(logged)
     sink.flush()
@@ -116,7 +131,7 @@ def test_half_a_number_is_no_number_when_the_log_is_continued(tmp_path):
     path = tmp_path / "log.txt"
     for cut in range(1, 5):
         path.write_bytes(data[:-cut])
-        sink = text.make(place(tmp_path))
+        sink = text.make(target(tmp_path))
         sink.write([Entry(4, 0.0, {"total": 4.0}, {}), Entry(5, 0.0, {"total": 5.0}, {})])
         sink.close()
         assert path.read_bytes().startswith(data[:-cut])

@@ -70,7 +70,8 @@ def read_series(
         Sequences that hold no numbers; they were not decoded.
     """
     prefix = encode_path("seqs", "v2", "chunks", run)
-    found = _read_bulk(store, prefix) if store.size >= BULK else None
+    large = store.db is not None and store.size >= BULK
+    found = _read_bulk(store, prefix) if large else None
     if found is None:
         found = _read_keyed(store, prefix, prefix)
     old: dict[SeriesKey, Columns] = {}
@@ -126,7 +127,7 @@ def _column_keys(store: Store, prefix: bytes) -> list[tuple[bytes, SeriesKey, st
 
 def _all_values(store: Store, prefix: bytes) -> Cells | None:
     # To the end of the store: nothing sorts behind the points.
-    values = store.db.itervalues() if store.db is not None else iter(())
+    values = store.db.itervalues()
     parts = []
     try:
         values.seek(prefix)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 UNIT = (
     r"\s?%|\s?(?:GiB|MiB|KiB|TiB|GB|MB|KB|TB|[GMK]|ms|us|µs|ns|min|mm|cm|sec|s|"
-    r"[A-Za-z]{1,8}/[A-Za-z]{1,8})"
+    r"(?!(?:train|val|valid|eval|test|dev)/)[A-Za-z]{1,8}/[A-Za-z]{1,8})(?!\s{0,3}=)"
 )
-"""Pattern of a unit; a blank may stand before it."""
+"""Pattern of a unit; a blank may stand before it. ``val/acc``, and what has a value, is a name."""
 
 _SCALES: tuple[dict[str, float], ...] = (
     {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0},

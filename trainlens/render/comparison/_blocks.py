@@ -151,8 +151,11 @@ def _by_metric(c: Comparison, everything: bool) -> Block:
 
 
 def _held_back(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
-    """Why intervals without 0 are no difference; the first row's reason stands above the table."""
-    held = [r for r in rows[1:] if r.because and _without_zero(r)]
+    """Why a verdict is not what the interval beside it says.
+
+    The reason of the first row stands above the table.
+    """
+    held = [r for r in rows[1:] if r.because and (_without_zero(r) or _words.failed(r))]
     for row in held[:most]:
         yield _words.ended(f"{_words.called(row)}: {row.because}")
 
@@ -195,10 +198,10 @@ def _by_candidate(c: Comparison, everything: bool) -> Block:
 
 
 def _open(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
-    """Why candidates cannot be judged, once for all of the same reason."""
+    """Why candidates cannot be judged, or failed, once for all of the same reason."""
     held: dict[str, list[str]] = {}
     for row in rows:
-        if row.verdict == "cannot-judge" and row.because:
+        if row.because and (row.verdict == "cannot-judge" or _words.failed(row)):
             held.setdefault(row.because, []).append(shortened(row.candidate))
     for because, names in list(held.items())[:most]:
         said = any(name in because for name in names)

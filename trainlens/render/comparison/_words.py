@@ -114,9 +114,9 @@ def _several(comparison: Comparison) -> str:
         f"{called(lead)} against {shortened(comparison.baseline)}: of {total} "
         f"{listed([*_states(counts), *have])}."
     )
-    if not counts["better"]:
-        return said
     best = held[0]
+    if not counts["better"] or failed(best):  # then its finite points do not say how far ahead
+        return said
     size = f"{signed(mean(best))}{words.THIN}{best.unit}".rstrip(words.THIN)
     return f"{said} Farthest ahead: {shortened(best.candidate)} ({size})."
 
@@ -183,6 +183,12 @@ def ranked(comparison: Comparison, lead: Row) -> list[Row]:
         return order.index(row.verdict), math.isnan(size), size
 
     return sorted((row for row in comparison.rows if row.key == lead.key), key=rank)
+
+
+def failed(row: Row) -> bool:
+    """Whether runs failed, so that the difference of the others is not what decides."""
+    many = row.replicates
+    return any(row.failed) or (many is not None and any(many.failed))
 
 
 def mean(row: Row) -> float:
