@@ -113,7 +113,10 @@ def test_what_was_acknowledged_is_there(tmp_path, sync):
 def test_an_ordinary_end_loses_nothing(tmp_path, sync, way):
     ends = {
         "return": "", "exit": "sys.exit(3)", "raise": "raise RuntimeError",
-        "interrupt": "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
+        "interrupt": "import os, signal\n"
+        # Where a shell began the tests in the background, it is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)",
     }  # fmt: skip
     code = (
         "import sys\nfrom trainlens_torch.record.logger import RunLogger\n"
