@@ -47,7 +47,7 @@ VOCABULARY: dict[str, Setting] = {
         "number", "decoupled weight decay of AdamW", "TrainingConfig.optimizer.weight_decay"
     ),
     "optimizer.beta2": Setting(
-        "share", "memory of the second moments", "TrainingConfig.optimizer.betas[1]"
+        "share", "memory of the second moments", "TrainingConfig.optimizer.beta2"
     ),
     "groups.clip_backbone": Setting(
         "number", "learning rate of this group as a factor of the base", "parameter_groups"
@@ -90,11 +90,11 @@ VOCABULARY: dict[str, Setting] = {
         "word", "what to do when memory runs out", "UpdateGuard.out_of_memory", ("skip", "halve"),
     ),
     "precision": Setting(
-        "word", "type that the model computes in", "TrainingConfig.precision",
+        "word", "type that the model computes in", "TrainingConfig.precision.compute",
         ("fp32", "tf32", "bf16", "fp16"),
     ),
     "precision.master": Setting(
-        "word", "type of the weights that the optimizer holds", "TrainingConfig.precision",
+        "word", "type of the weights that the optimizer holds", "TrainingConfig.precision.master",
         ("float32",),
     ),
     "sampler": Setting(
@@ -150,7 +150,7 @@ VOCABULARY: dict[str, Setting] = {
     "dropout.target": Setting(
         "share", "dropout rate after its warmup", "ProgressiveDropout.target"
     ),
-    "metric": Setting("word", "measure of quality to judge by", "TrainingConfig.metric"),
+    "metric": Setting("word", "measure of quality to judge by", "TrainingConfig.validation.metric"),
     "loss.class_weights": Setting(
         "word", "weights of the classes in the loss", "TrainingConfig.loss.class_weights",
         ("inverse",),

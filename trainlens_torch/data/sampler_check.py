@@ -134,8 +134,9 @@ def _single(
     least = min(n for n in sizes if n > 1)
     chance = sum(share**least for share in shares.values())
     named = sorted({str(next(iter(counts))) for counts in single})
-    which = f"class {named[0]}" if len(named) == 1 else f"one class each ({', '.join(named[:5])})"
-    message = f"{len(single)} of {len(batches)} batches hold {which} only"
+    alone = len(named) == 1
+    which = f"class {named[0]} only" if alone else f"one class each ({', '.join(named[:5])})"
+    message = f"{len(single)} of {len(batches)} batches hold {which}"
     if _tail(len(single), len(able), chance) < _RARE:
         yield Remark("single-class", "fault", f"{message}: the sampler is broken")
     else:

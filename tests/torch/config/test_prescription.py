@@ -54,6 +54,13 @@ def test_the_version_is_that_of_trainlens():
     assert ours.SCHEMA == SCHEMA
 
 
+def test_the_vocabulary_names_settings_that_there_are():
+    there = {f"TrainingConfig.{name}" for name, *_ in TrainingConfig().items()}
+    named = {one.config for one in VOCABULARY.values() if one.config.startswith("TrainingConfig.")}
+    assert named
+    assert named <= there
+
+
 def test_every_word_of_the_vocabulary_is_known():
     assert WORDS.keys() == VOCABULARY.keys()
 
