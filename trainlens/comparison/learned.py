@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from trainlens import words
+from trainlens.comparison.endings import gone
 from trainlens.comparison.model import Key
 from trainlens.errors import UsageError
 from trainlens.expectation import Expectation, measure
@@ -81,7 +82,8 @@ def learn(runs: Sequence[Run], asked: Learning) -> tuple[Expectation, ...]:
     Raises
     ------
     UsageError
-        Too few runs to learn a tolerance, no common metric, an unknown statistic.
+        Too few runs to learn a tolerance, no common metric, an unknown statistic, a run that
+        ended in values that are no numbers.
     """
     if not asked.told and len(runs) < FEWEST:
         raise UsageError(
@@ -98,11 +100,22 @@ def learn(runs: Sequence[Run], asked: Learning) -> tuple[Expectation, ...]:
 def _probes(runs: Sequence[Run], asked: Learning) -> Iterator[Expectation]:
     """What to take of the runs: expectations without a limit yet."""
     for metric, split in _shared(runs, asked):
+        _refuse_failed(runs, (metric, split))
         blank = Expectation(metric, split, "==", 0.0, stat="end", unit=runs[0][metric, split].unit)
         for stat in asked.stats:
             yield replace(blank, stat=stat)
         for place in asked.places:
             yield replace(blank, stat="", at=place)
+
+
+def _refuse_failed(runs: Sequence[Run], key: Key) -> None:
+    for run in runs:
+        failure = gone(run.series[key])
+        if failure is not None:
+            raise UsageError(
+                f"{words.shortened(run.name)}: {key[1]}/{key[0]} is {failure.told}; limits are learnt "
+                "from runs that ended well: leave it out"
+            )
 
 
 def _shared(runs: Sequence[Run], asked: Learning) -> list[Key]:
