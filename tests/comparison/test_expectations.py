@@ -118,7 +118,7 @@ def test_what_cannot_be_learnt():
     with pytest.raises(UsageError, match="no metric in common that is wer"):
         learn(RUNS, Learning(metrics=("wer",)))
     broken = run("broken", loss=np.r_[np.linspace(4, 2, 60), np.full(40, np.nan)])
-    with pytest.raises(UsageError, match="broken: train/loss is NaN from step 61 .* leave it out"):
+    with pytest.raises(UsageError, match=r"broken: train/loss is NaN from step 61 .* leave it out"):
         learn([*RUNS, broken], Learning(metrics=("loss",)))
 
 

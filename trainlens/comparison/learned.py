@@ -113,8 +113,8 @@ def _refuse_failed(runs: Sequence[Run], key: Key) -> None:
         failure = gone(run.series[key])
         if failure is not None:
             raise UsageError(
-                f"{words.shortened(run.name)}: {key[1]}/{key[0]} is {failure.told}; limits are learnt "
-                "from runs that ended well: leave it out"
+                f"{words.shortened(run.name)}: {key[1]}/{key[0]} is {failure.told}; limits are "
+                "learnt from runs that ended well: leave it out"
             )
 
 
