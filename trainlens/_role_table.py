@@ -14,6 +14,9 @@ anomaly - - 0
 # What a loss is made of: the name of a component may be that of a loss or a metric.
 other - - 0
     loss_share_~ loss_residual gradient_share_~ gradient_cosine_~ component_gradient_~
+# What a value is held to: infinite where it is not held yet.
+limit - - 0
+    (grad(ient)?s?|clip(ping)?)_([a-z\d]+_)*(limits?|thresholds?|bounds?)$
 # Of single layers and classes: the name of a layer may hold words that mean something else.
 gradient-norm - - -1
     grad(ient)?s?_([l\d]\d*_)*norms?_(?!@WHOLE@$)[a-z\d]~

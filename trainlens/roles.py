@@ -73,6 +73,7 @@ ROLES = {
     "class-share": "share of a class in the data, 0 to 1",
     "class-count": "number of samples of a class",
     "majority-share": "share of the largest class, 0 to 1",
+    "limit": "bound that gradients are clipped to; infinite where there is none yet",
     "dropout": "dropout rate",
     "loss-weight": "weight of a loss term",
     "epoch": "epoch counter",

@@ -66,3 +66,9 @@ def test_finite_logs_pass_and_empty_ones_are_skipped():
     assert found.status == "pass"
     assert "110 values of 2 series" in found.message.replace("\u202f", " ")
     assert judge(a_run())[0].status == "skip"
+
+
+def test_a_limit_that_is_not_set_yet_is_no_fault():
+    none_yet = np.r_[np.full(40, np.inf), np.full(60, 3.0)]
+    found = judge(a_run(loss=series(), grad_norm_limit=none_yet))
+    assert [one.status for one in found] == ["pass"]

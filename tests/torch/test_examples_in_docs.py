@@ -17,7 +17,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "companion"
 # Of the adapters those can be imported whose framework is installed.
 ABSENT = {
     f"trainlens_torch.adapters.{name}"
-    for name in ("ignite", "lightning", "transformers")
+    for name in ("ignite", "lightning", "mmengine", "transformers")
     if importlib.util.find_spec(name) is None
 }
 MODULES = sorted(

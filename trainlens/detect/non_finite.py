@@ -7,7 +7,7 @@ import numpy as np
 from trainlens.detect._episodes import Episodes
 from trainlens.detect.base import Event, Floats, Ints
 
-MACHINE = frozenset({"system", "epoch", "progress", "gpu-usage", "memory-limit"})
+MACHINE = frozenset({"system", "epoch", "progress", "gpu-usage", "memory-limit", "limit"})
 """Roles of which a NaN says nothing about the training."""
 
 

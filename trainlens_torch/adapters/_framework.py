@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import cast
 
 from trainlens.errors import UsageError
+from trainlens_torch.record._quiet import quiet_import
 
 __all__ = ["framework"]
 
@@ -30,5 +31,5 @@ def framework(what: str, package: str, *modules: str) -> ModuleType:
     """
     for name in sorted(modules, key=lambda name: name not in sys.modules):
         if name in sys.modules or find_spec(name.partition(".")[0]) is not None:
-            return import_module(name)
+            return cast(ModuleType, quiet_import(name))
     raise UsageError(f"{what} needs {modules[0]}: pip install {package}")

@@ -45,7 +45,7 @@ class MakingRuns(Making):
         schedules : Scheduler or mapping, optional
             The plan for the head of the log.
         **more
-            For `RunLogger`; ``config`` is added to the settings.
+            For `RunLogger`, in place of the settings; ``config`` is added to them.
         """
         from trainlens_torch.config.build import recording
 

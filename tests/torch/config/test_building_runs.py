@@ -42,6 +42,11 @@ def test_what_is_recorded(tmp_path):
     with config_of(logging__sinks=["csv"], logging__anomalies="off").logger(tmp_path / "r"):
         pass
     assert not (tmp_path / "r" / "log.jsonl").exists()
+    with config_of(logging__sinks=["csv"]).logger(
+        tmp_path / "s", sinks=["jsonl"], sync=True
+    ) as log:
+        assert log.sync
+    assert (tmp_path / "s" / "log.jsonl").exists()
 
 
 def test_the_plan_stands_at_the_head_of_the_log(tmp_path):

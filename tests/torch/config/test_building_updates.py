@@ -91,7 +91,9 @@ def test_a_clock_needs_a_length():
         TrainingConfig().clock()
     config = config_of(schedule__total="2ep", batch__accumulation=4)
     assert config.clock(updates_per_epoch=5).total_updates == 10
-    assert config.clock(30).accumulation == 4
+    assert config.clock("2ep", updates_per_epoch=5).accumulation == 4
+    with pytest.raises(UsageError, match=r"schedule.total is 2ep, and .* was to be 30"):
+        config.clock(30)
 
 
 def test_dropout_and_freezing_follow_the_scheduler():

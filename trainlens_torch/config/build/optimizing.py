@@ -91,7 +91,12 @@ def _refuse_unless(there: bool, config: TrainingConfig, name: str) -> None:
 
 def clock(config: TrainingConfig, total: PlaceLike | None, updates_per_epoch: int | None) -> Clock:
     """The clock of a training."""
-    length = config.schedule.total if total is None else total
+    told = config.schedule.total
+    if told is not None and total is not None and place(told) != place(total):
+        raise UsageError(
+            f"schedule.total is {told}, and config.clock() was to be {total} long: leave one out"
+        )
+    length = told if total is None else total
     if length is None:
         raise UsageError(
             'schedule.total is not set; set it, or give the clock a length: config.clock("30ep")'

@@ -21,14 +21,8 @@ def logger(
     """The recorder of a run, with the settings at the head of its log."""
     own = config.logging
     header = {**config.header(), **(more.pop("config", None) or {})}
-    return RunLogger(
-        path,
-        sinks=own.sinks,
-        config=header,
-        schedules=schedules,
-        sync=own.sync,
-        **{"watchers": _watchers(config), **more},
-    )
+    settings = {"sinks": own.sinks, "sync": own.sync, "watchers": _watchers(config)}
+    return RunLogger(path, config=header, schedules=schedules, **{**settings, **more})
 
 
 def _watchers(config: TrainingConfig) -> list[Any]:
