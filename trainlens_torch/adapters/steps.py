@@ -191,6 +191,10 @@ class StepRecorder:
         norm = total(gradients(own.param_groups))
         self.stats({self._named("grad_norm", own): norm if scale == 1.0 else norm / scale})
 
+    def rates(self) -> None:
+        """Read the learning rates again, where the framework moves them within an update."""
+        self.stats(self._rates())
+
     def stats(self, values: Mapping[str, Any]) -> None:
         """Add numbers to the record of this update."""
         if self._update is not None:
