@@ -160,6 +160,7 @@ def test_stats_have_names_that_a_log_is_read_by():
     stats = AdaptiveClip().stats()
     roles = {name: role_of(name).name for name in stats}
     assert roles.pop("grad_norm") == "gradient-norm"
+    assert roles.pop("grad_clip_limit") == "limit"
     assert set(roles.values()) == {"other"}
 
 
