@@ -16,12 +16,12 @@ import argparse
 import math
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.table import Row
+from benchmarks.turns import in_turns
 
 SEEDS = 5
 ARMS = ("without", "plain", "clipped", "guarded")
@@ -159,19 +159,12 @@ def _costs(calls: int) -> Iterator[Row]:
         guard = UpdateGuard(optimizer, way=way)  # type: ignore[arg-type]
         model(rows).square().mean().backward()
         guard.step()
-        pairs = [(_timed(optimizer.step), _timed(guard.step)) for _ in range(calls)]
-        ours, theirs = (statistics.median(p[i] for p in pairs) for i in (1, 0))
+        theirs, ours = in_turns(optimizer.step, guard.step, calls)
         yield Row(
             f'`UpdateGuard.step`, way "{way}", fused={fused}',
             "optimizer.step", theirs * 1e3, ours * 1e3,
             note=f"3.2 M parameters on the CPU, {torch.get_num_threads()} threads", unit="ms",
         )  # fmt: skip
-
-
-def _timed(call: Any) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ Version history
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SCHEMA = "trainlens.log/1"
@@ -151,17 +151,32 @@ def record_line(
     -------
     bytes, one line with its newline
     """
-    record: dict[str, Any] = {"step": step, "timestamp": timestamp}
+    held = (dict(losses or {}), dict(stats or {}))
+    return _line(record(step, timestamp, *held, split, epoch, progress, list(anomalies)))
+
+
+def record(
+    step: int,
+    timestamp: float,
+    losses: Mapping[str, float],
+    stats: Mapping[str, float],
+    split: str,
+    epoch: float | None,
+    progress: float | None,
+    anomalies: Sequence[Any],
+) -> dict[str, Any]:
+    """One record as it stands in a line, of what `record_line` takes; nothing is copied."""
+    found: dict[str, Any] = {"step": step, "timestamp": timestamp}
     if progress is not None:
-        record["progress"] = progress
+        found["progress"] = progress
     if epoch is not None:
-        record["epoch"] = epoch
+        found["epoch"] = epoch
     if split != "train":
-        record["split"] = split
-    record["losses"] = dict(losses or {})
-    record["stats"] = dict(stats or {})
-    record["anomalies"] = list(anomalies)
-    return _line(record)
+        found["split"] = split
+    found["losses"] = losses
+    found["stats"] = stats
+    found["anomalies"] = anomalies
+    return found
 
 
 def is_header(obj: object) -> bool:

@@ -146,7 +146,7 @@ class MakingUpdates(Making):
 
     def seed_all(self) -> None:
         """Seed the random numbers of Python, numpy and torch with `data.seed`."""
-        from trainlens_torch.loop.randomness import seed_all
+        from trainlens_torch.randomness import seed_all
 
         seed_all(self._own.data.seed)
 

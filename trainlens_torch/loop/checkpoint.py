@@ -15,8 +15,8 @@ from trainlens_torch.gradients.ranks import world_size
 from trainlens_torch.loop import parts as states
 from trainlens_torch.loop import plain
 from trainlens_torch.loop.folder import DamagedCheckpoint, Folder, Saved, best, unwritable
-from trainlens_torch.loop.randomness import RandomState
 from trainlens_torch.loop.ranks import on_first, own_rank, together
+from trainlens_torch.randomness import RandomState
 from trainlens_torch.state import StateMismatch, packed, unpacked
 
 __all__ = ["Checkpointer", "Resumed"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
+
+from trainlens_torch.randomness import RandomState
 
 __all__ = ["Kept"]
 
@@ -38,7 +38,7 @@ class Kept:
         self._flags: dict[int, tuple[torch.Tensor, bool, torch.Tensor | None]] = {}
         self._boxes: dict[int, tuple[Any, Any]] = {}
         self._generators: dict[int, tuple[torch.Generator, torch.Tensor]] = {}
-        self._random = _Random()
+        self._random = RandomState.now()
         self._follow(list(things))
 
     def restore(self) -> None:
@@ -53,7 +53,7 @@ class Kept:
             _put_back(box, copy)
         for generator, state in self._generators.values():
             generator.set_state(state)
-        self._random.restore()
+        self._random.put_back()
 
     def drop_gradients(self) -> None:
         """Take all gradients away, so that a trial run cannot add to those that are kept."""
@@ -84,25 +84,6 @@ class Kept:
         self._tensors[id(tensor)] = (tensor, tensor.detach().clone())
         if tensor.is_leaf:
             self._flags[id(tensor)] = (tensor, tensor.requires_grad, tensor.grad)
-
-
-class _Random:
-    """States of the global generators."""
-
-    def __init__(self) -> None:
-        self._torch = torch.get_rng_state()
-        # Asking a CUDA that nobody has used yet would start it.
-        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-        self._cuda = torch.cuda.get_rng_state_all() if used else None
-        self._numpy = np.random.get_state()
-        self._python = random.getstate()
-
-    def restore(self) -> None:
-        torch.set_rng_state(self._torch)
-        if self._cuda is not None:
-            torch.cuda.set_rng_state_all(self._cuda)
-        np.random.set_state(self._numpy)
-        random.setstate(self._python)
 
 
 def _copied(box: Any) -> Any:

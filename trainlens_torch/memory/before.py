@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainlens_torch.loop.randomness import RandomState, seed_all
+from trainlens_torch.randomness import RandomState, seed_all
 
 __all__ = ["Attempts", "Buffers"]
 

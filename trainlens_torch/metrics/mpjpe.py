@@ -11,7 +11,7 @@ from trainlens_torch.losses._tensors import shape
 from trainlens_torch.metrics._points import Points, mean, points, told
 from trainlens_torch.metrics.sample_mean import SampleMean
 
-__all__ = ["MPJPE", "distances", "mpjpe", "rooted"]
+__all__ = ["MPJPE", "Rooted", "distances", "mpjpe", "rooted"]
 
 
 def mpjpe(
@@ -55,7 +55,28 @@ def mpjpe(
     return told(*_measured(pred, target, mask, root))
 
 
-class MPJPE(SampleMean):
+class Rooted(SampleMean):
+    """A mean over samples, of errors that may be relative to a joint.
+
+    Parameters
+    ----------
+    root : int, optional
+    """
+
+    own: str
+    """Name of the error; with a root ``root_`` comes before it."""
+
+    def __init__(self, root: int | None = None) -> None:
+        super().__init__()
+        self.root = root
+        self.name = self.own if root is None else f"root_{self.own}"
+
+    def settings(self) -> dict[str, Any]:
+        """The root."""
+        return {"root": self.root}
+
+
+class MPJPE(Rooted):
     """Mean of `mpjpe` over samples; named ``mpjpe``, with a root ``root_mpjpe``.
 
     Parameters
@@ -73,20 +94,13 @@ class MPJPE(SampleMean):
     {'metric': 'root_mpjpe', 'root': 0}
     """
 
-    def __init__(self, root: int | None = None) -> None:
-        super().__init__()
-        self.root = root
-        self.name = "mpjpe" if root is None else "root_mpjpe"
+    own = "mpjpe"
 
     def measured(
         self, pred: Tensor, target: Tensor, mask: Tensor | None = None, **more: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Error of each sample, and whether it is defined."""
         return _measured(pred, target, mask, self.root, **more)
-
-    def settings(self) -> dict[str, Any]:
-        """The root."""
-        return {"root": self.root}
 
 
 def _measured(

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlens_torch.metrics._points import mean, points, told
-from trainlens_torch.metrics.mpjpe import distances, rooted
-from trainlens_torch.metrics.sample_mean import SampleMean
+from trainlens_torch.metrics.mpjpe import Rooted, distances, rooted
 
 __all__ = ["NMPJPE", "n_mpjpe"]
 
@@ -55,7 +54,7 @@ def n_mpjpe(
     return told(*_measured(pred, target, mask, root))
 
 
-class NMPJPE(SampleMean):
+class NMPJPE(Rooted):
     """Mean of `n_mpjpe` over samples; named ``n_mpjpe``, with a root ``root_n_mpjpe``.
 
     Parameters
@@ -64,10 +63,7 @@ class NMPJPE(SampleMean):
         As for `n_mpjpe`.
     """
 
-    def __init__(self, root: int | None = None) -> None:
-        super().__init__()
-        self.root = root
-        self.name = "n_mpjpe" if root is None else "root_n_mpjpe"
+    own = "n_mpjpe"
 
     def measured(
         self, pred: Tensor, target: Tensor, mask: Tensor | None = None, **more: Tensor
@@ -77,7 +73,7 @@ class NMPJPE(SampleMean):
 
     def settings(self) -> dict[str, Any]:
         """The root, and that the scale is fitted."""
-        return {"root": self.root, "aligned": "scale"}
+        return {**super().settings(), "aligned": "scale"}
 
 
 def _measured(

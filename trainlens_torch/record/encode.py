@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
-from trainlens.schema import record_line
+from trainlens.schema import record, record_line
 from trainlens_torch.record.entry import Entry
 
 __all__ = ["line"]
@@ -20,7 +18,7 @@ def line(entry: Entry) -> bytes:
     `trainlens.schema.record_line`, which escapes it.
     """
     try:
-        fast = orjson.dumps(_record(entry), option=orjson.OPT_APPEND_NEWLINE)
+        fast = orjson.dumps(record(*entry), option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         fast = b"null"
     if fast.isascii() and b"null" not in fast:
@@ -35,18 +33,3 @@ def line(entry: Entry) -> bytes:
         split=entry.split,
         anomalies=entry.anomalies,
     )
-
-
-def _record(entry: Entry) -> dict[str, Any]:
-    step, time, losses, stats, split, epoch, progress, anomalies = entry
-    record: dict[str, Any] = {"step": step, "timestamp": time}
-    if progress is not None:
-        record["progress"] = progress
-    if epoch is not None:
-        record["epoch"] = epoch
-    if split != "train":
-        record["split"] = split
-    record["losses"] = losses
-    record["stats"] = stats
-    record["anomalies"] = anomalies
-    return record

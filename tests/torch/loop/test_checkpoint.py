@@ -20,7 +20,7 @@ from trainlens.errors import NotFound, OutputError, UsageError  # noqa: E402
 from trainlens_torch.clock import Clock  # noqa: E402
 from trainlens_torch.loop import Checkpointer, plain  # noqa: E402
 from trainlens_torch.loop import parts as states  # noqa: E402
-from trainlens_torch.loop.randomness import RandomState  # noqa: E402
+from trainlens_torch.randomness import RandomState  # noqa: E402
 from trainlens_torch.record.logger import RunLogger  # noqa: E402
 from trainlens_torch.scheduler import Scheduler  # noqa: E402
 from trainlens_torch.schedules import Cosine, Linear  # noqa: E402

@@ -12,7 +12,7 @@ from trainlens.errors import UsageError
 from trainlens_torch.clock import Clock
 from trainlens_torch.loop import Checkpointer, EarlyStopping, Resumed
 from trainlens_torch.loop.folder import Folder
-from trainlens_torch.loop.randomness import RandomState
+from trainlens_torch.randomness import RandomState
 
 if TYPE_CHECKING:
     from trainlens_torch.config import TrainingConfig
