@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from examples.expected import EXPECTED, write_expectations
-from examples.handpose_dropout import pair
-from examples.small import diverging, flat_loss, healthy, overfitting
+from examples.handpose_dropout.sample import write_sample
+from examples.quadmodal_flat_loss.sample import write_sample as write_flat_loss
+from examples.small import diverging, healthy, overfitting
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,8 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
         "healthy_jsonl": lambda: healthy.main(out / "healthy_jsonl"),
         "overfitting_tensorboard": lambda: overfitting.main(out / "overfitting_tensorboard"),
         "diverging_jsonl": lambda: diverging.main(out / "diverging_jsonl"),
-        "flat_loss_text": lambda: flat_loss.main(out / "flat_loss_text"),
-        "handpose_aim": lambda: pair.main(
+        "flat_loss_text": lambda: write_flat_loss(out / "flat_loss_text"),
+        "handpose_aim": lambda: write_sample(
             out / "handpose_aim", out / "handpose_text", options.steps
         ),
     }

@@ -23,10 +23,12 @@ function toggle(run) {
   if (!off.delete(run)) off.add(run);
   setOff(off);
 }
+// Runs, and the sides that they make in a comparison, hide and show among themselves.
+const kin = (run) => source.runs.map((_, i) => i).filter((i) => source.runs[i].side === source.runs[run].side);
 function isolate(run) {
-  const others = source.runs.map((_, i) => i).filter((i) => i !== run);
+  const own = kin(run), others = own.filter((i) => i !== run);
   const alone = !state.off.has(run) && others.every((i) => state.off.has(i));
-  setOff(new Set(alone ? [] : others));
+  setOff(new Set([...[...state.off].filter((i) => !own.includes(i)), ...(alone ? [] : others)]));
 }
 function heat(run) {
   if (hot === run) return;
@@ -43,7 +45,7 @@ function listenRuns() {
   on("pointerout", named, (node, event) => { if (!node.contains(event.relatedTarget)) heat(-1); });
   on("click", "#runs-all", () => setOff(new Set()));
   on("click", "#runs-flagged", () =>
-    setOff(new Set(source.runs.map((_, i) => i).filter((i) => !source.runs[i].f))));
+    setOff(new Set(source.runs.map((_, i) => i).filter((i) => !source.runs[i].f && !source.runs[i].side))));
 }
 
 // --- evidence ---

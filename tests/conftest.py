@@ -25,6 +25,38 @@ def pytest_addoption(parser):
     group.addoption("--update-golden", action="store_true", help="write the summaries anew")
 
 
+# Files with few tests that take long, the longest first. Files are dealt to processes as wholes,
+# by their number of tests where nobody says otherwise: these would be begun when all else is done.
+LONG = (
+    "robustness/test_hostile",
+    "test_read_only",
+    "monitor/test_training",
+    "torch/resume/test_killed",
+    "attach/test_aim",
+    "attach/test_mlflow",
+    "readers/test_aim_live",
+    "test_packaging",
+    "monitor/screen/test_tmux",
+    "torch/test_freeze_ddp",
+    "test_digest",
+    "torch/gradients/test_accumulation_ranks",
+    "readers/test_aim_damage",
+    "torch/test_guard_benchmark",
+)
+
+
+def pytest_configure(config):
+    """Files are dealt in the order below."""
+    if hasattr(config.option, "loadscopereorder"):  # without pytest-xdist nothing is dealt
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """The long files first; all else stays in its order."""
+    turns = {Path(__file__).parent / f"{name}.py": turn for turn, name in enumerate(LONG)}
+    items.sort(key=lambda item: turns.get(item.path, len(LONG)))
+
+
 ROOT = Path(__file__).parent.parent
 REAL_LOGS = ROOT.parent / "shared" / "real_logs"
 

@@ -61,3 +61,20 @@ def test_a_maker_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="no"):
         atomic.produce(tmp_path / "a", make)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space there or choose another with -o"),
+        (errno.ENOENT, "make its folder or choose another with -o"),
+        (errno.EACCES, "choose another with -o"),
+    ],
+)
+def test_the_remedy_is_that_of_the_cause(tmp_path, number, remedy):
+    def make(_name):
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OutputError) as caught:
+        atomic.produce(tmp_path / "a", make)
+    assert caught.value.remedy == remedy

@@ -93,6 +93,10 @@ def test_one_rule_only(tmp_path):
     result = run(path, "--rule", "overfitting")
     assert result.return_value == 0
     assert "No finding of overfitting." in result.stdout
+    both = run(path, "--rule", "overfitting", "--rule", "never-learned")
+    assert both.stdout == run(path, "--rule", "never-learned").stdout
+    none = run(path, "--rule", "overfitting", "--rule", "gap-growth")
+    assert "No finding of overfitting, gap-growth." in none.stdout
     with pytest.raises(UsageError, match="unknown rule 'nonsense'"):
         run(path, "--rule", "nonsense")
 

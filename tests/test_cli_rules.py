@@ -1,20 +1,17 @@
 """The command that explains the rules, and the page of them."""
 
 import json
-import re
 import sys
-from pathlib import Path
 
 import pytest
 
-from trainlens.catalogue import catalogue
+from trainlens.catalogue import Setting, body, catalogue, settings_of
 from trainlens.cli import main
-from trainlens.render.catalogue import advice, listing, page
+from trainlens.render.catalogue import advice, listing
 from trainlens.rules import PROFILES, all_rules
 from trainlens.rules._measured import parsed
-from trainlens.rules.base import SUBJECTS
+from trainlens.rules.base import SUBJECTS, Rule, Severity
 
-PAGE = Path(__file__).parent.parent / "docs" / "rules.md"
 FILE = {
     "command": "python -m benchmarks.diagnosis",
     "date": "2026-11-21",
@@ -60,8 +57,9 @@ def test_the_list_has_the_figures_where_there_are_some():
 def test_one_rule_has_its_advice_settings_variants_figures_and_source():
     (entry,) = [e for e in catalogue(measured=parsed(FILE)) if e.rule.name == "loss-spike"]
     text = advice(entry)
-    assert entry.rule.advice in text
-    assert "--set loss-spike.least_points=30   points" in text
+    assert entry.rule.title in text
+    assert body(entry.rule) in text
+    assert "--set loss-spike.least_points=30   points\n      Fewer are not judged." in text
     assert "In profile seed: " in text
     assert "sigma=3.0" in text
     assert "precision 0.990, recall 0.970 on 1\u202f400 runs by `python -m ben" in text
@@ -95,23 +93,58 @@ def test_an_unknown_rule_is_one_line_with_the_nearest(trainlens):
     assert err.strip() == "trainlens: unknown rule 'los-spike'; did you mean 'loss-spike'?"
 
 
-def without_figures(text):
-    """The page but for what the benchmark writes."""
-    text = re.sub(r"(^\| \[`.*?\| \w+ \|) [\d.–]+ \| [\d.–]+ \|", r"\1", text, flags=re.MULTILINE)
-    return re.sub(r"^- Measured: .*$", "- Measured", text, flags=re.MULTILINE)
+def test_the_page_of_all_rules_holds_every_one_of_them(trainlens):
+    held = trainlens("rules", "--md", "--no-plugins")[1]
+    for entry in catalogue():
+        assert f"| [`{entry.rule.name}`](#{entry.rule.name}) |" in held
+        assert f"\n### {entry.rule.name}\n" in held
+        assert body(entry.rule) in held
+        assert all(f"| `{s.name}` | {s.default} | {s.unit} |" in held for s in entry.settings)
+        assert entry.rule.source.replace("<", "\\<") in held
 
 
-def test_the_page_of_the_rules_is_up_to_date():
-    held = PAGE.read_text(encoding="utf-8")
-    assert without_figures(held) == without_figures(page(catalogue(), "default")), (
-        "run: trainlens rules --md --no-plugins > docs/rules.md"
+def test_the_page_of_one_rule(trainlens):
+    held = trainlens("rules", "loss-spike", "--md", "--no-plugins")[1]
+    assert held.startswith("# loss-spike\n\n*warning*")
+    assert "| `least_points` | 30 | points | Fewer are not judged. |" in held
+    assert "$ trainlens diagnose PATH --set loss-spike.least_points=30" in held
+    assert "## In the profile seed\n" in held
+    assert "--profile seed --set loss-spike.sigma=3.0" in held
+    assert held.count("\n- Source: ") == 2
+
+
+def test_the_page_of_a_rule_without_settings(trainlens):
+    held = trainlens("rules", "non-finite", "--md", "--no-plugins")[1]
+    assert "## Settings\n\nNo settings." in held
+    assert "--set" not in held
+
+
+def test_settings_are_read_from_their_section():
+    (entry,) = [e for e in catalogue() if e.rule.name == "stalled-log"]
+    found = {s.name: (s.unit, s.meaning) for s in entry.settings}
+    assert found["now"] == (
+        "Unix seconds",
+        "The time at which a log is watched; a monitor gives it.",
     )
+    assert "Settings" not in body(entry.rule)
+    assert entry.rule.advice.startswith(f"{entry.rule.title}.\n\n{body(entry.rule)}")
 
 
-def test_figures_do_not_make_the_page_out_of_date():
-    bare, filled = (
-        page(catalogue(measured={}), "default"),
-        page(catalogue(measured=parsed(FILE)), "default"),
+def test_a_setting_outside_of_the_section_has_the_unit_of_its_name():
+    def check(run, *, window=20, odd=1.0):
+        """A title.
+
+        The last `window` points count. Nothing else does.
+
+        Settings
+        --------
+        odd : widgets
+            How odd,
+            over two lines.
+        """
+
+    rule = Rule("x", Severity("info"), check)
+    assert settings_of(rule) == (
+        Setting("window", 20, "points", "The last `window` points count."),
+        Setting("odd", 1.0, "widgets", "How odd, over two lines."),
     )
-    assert bare != filled
-    assert without_figures(bare) == without_figures(filled)

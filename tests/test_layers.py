@@ -39,7 +39,7 @@ LAYERS = [
         "catalogue",
     },
     {"render"},
-    {"work", "place"},
+    {"work", "place", "sides"},
     {"attach"},
     {"jobs", "asked"},
     {"monitor"},

@@ -52,6 +52,38 @@ def test_a_tiny_learning_rate_is_named_with_its_value_and_what_is_excluded_sinks
     assert finding.prescriptions[0]["patch"] == {"optimizer.lr": 5e-4}
 
 
+def test_batch_normalisation_and_an_untried_rate_are_seen_to_beside_the_sampler():
+    config = {"model": {"norm": "batchnorm"}, "clipping": {"norm": 1.0}, "total_steps": 1440}
+    run = a_run(config, loss=flat(), batch_classes=np.ones(N), lr=np.full(N, 1e-4))
+    patch = {k: v for p in found(run, "never-learned").prescriptions for k, v in p["patch"].items()}
+    assert patch == {
+        "sampler": "stratified", "model.norm": "layernorm", "scheduler.kind": "cosine",
+        "scheduler.warmup_steps": 240, "scheduler.warmup_start": 0.001, "scheduler.floor": 0.01,
+    }  # fmt: skip
+    warm = np.minimum(np.arange(1, N + 1) / 100, 1) * 1e-4
+    run = a_run({"norm": "layernorm"}, loss=flat(), batch_classes=np.ones(N), lr=warm)
+    assert [p["patch"] for p in found(run, "never-learned").prescriptions] == [
+        {"sampler": "stratified"}
+    ]
+
+
+def test_the_sampler_comes_before_the_count_of_the_classes():
+    told = found(a_run(loss=flat(), batch_classes=np.ones(N)), "single-class-batch").prescriptions
+    assert told[0]["patch"] == {"sampler": "stratified"}
+
+
+def test_batches_of_one_class_say_nothing_of_the_balance():
+    run = a_run(loss=flat(), batch_classes=np.ones(N), majority_share=np.ones(N))
+    assert not any("out of balance" in c for c in found(run, "never-learned").causes)
+
+
+def test_a_few_unchanged_parameters_are_no_frozen_model():
+    look = (np.arange(0, N, 100), np.ones(6))
+    series = {"unchanged_parameters": look, "params_with_grad": (look[0], np.full(6, 28.0))}
+    run = a_run(loss=flat(), params_total=(look[0], np.full(6, 28.0)), **series)
+    assert not any("are frozen" in c for c in found(run, "never-learned").causes)
+
+
 def test_single_class_batches_are_proof():
     finding = found(a_run(loss=flat(), batch_classes=np.ones(N)), "never-learned")
     assert finding.causes[0] == "a broken sampler: every batch holds one class"
@@ -110,6 +142,65 @@ def test_a_frozen_backbone_in_the_configuration_is_quoted():
     run = a_run({"model": {"freeze_backbone": True}}, loss=flat(), lr=np.full(N, 1e-3))
     told = found(run, "never-learned").causes
     assert "the configuration says model.freeze_backbone: true" in told[0]
+
+
+def test_first_values_that_let_nothing_through_come_first_and_bring_all_of_a_fresh_start():
+    shrinks = {f"activation_std/act{k}": np.full(N, 10.0 ** (-2 * k)) for k in (1, 2, 3, 4)}
+    run = a_run(loss=flat(), lr=np.full(N, 1e-4), **shrinks)
+    finding = found(run, "never-learned")
+    assert finding.causes[0].startswith("the first values of the weights let too little through: ")
+    assert "activations shrink on their way through the new model" in finding.causes[0]
+    patches = [p["patch"] for p in finding.prescriptions]
+    assert {"model.init": "kaiming"} in patches
+    assert {"gradient.clip_norm": 1.0} in patches
+    clipped = a_run({"max_grad_norm": 0.5}, loss=flat(), lr=np.full(N, 1e-4), **shrinks)
+    patches = [p["patch"] for p in found(clipped, "never-learned").prescriptions]
+    assert {"model.init": "kaiming"} in patches
+    assert {"gradient.clip_norm": 1.0} not in patches
+
+
+def test_a_rate_that_was_lowered_before_anything_was_learned_is_a_cause():
+    lowered = 1e-4 * 0.5 ** np.minimum(np.arange(N) // 20, 7)
+    told = {"schedules": {"lr": {"kind": "constant", "base": 1e-4, "times": "lr_factor"}}}
+    for config, words in ((told, "on a plateau, wait longer"), ({}, "if the schedule lowers it")):
+        finding = found(a_run(config, loss=flat(), lr=lowered), "never-learned")
+        assert any("lowered before anything was learned" in c for c in finding.causes)
+        (text,) = (p["text"] for p in finding.prescriptions if "plateau.patience" in p["patch"])
+        assert text.startswith(words)
+    late = np.where(np.arange(N) < 0.7 * N, 1e-4, 1e-6)
+    finding = found(a_run(loss=flat(), lr=late), "never-learned")
+    assert not any("before anything was learned" in c for c in finding.causes)
+
+
+@pytest.mark.parametrize("measure", ["val/rmse_nm", "val/mpjpe", "val/mae", "val/psnr"])
+def test_where_quality_is_a_distance_nobody_is_sent_to_the_classes(measure):
+    finding = found(a_run(loss=flat(), **{measure: 40 + noise()}), "never-learned")
+    assert not any("sampler" in p["patch"] for p in finding.prescriptions)
+    name = measure.removeprefix("val/")
+    said = f"not the sampler, nor the balance of classes: val {name} measures a distance"
+    assert said in finding.causes
+
+
+@pytest.mark.parametrize(
+    "more", [{"val/accuracy": np.full(N, 0.2)}, {"batch_classes": np.full(N, 6.0)}, {}]
+)
+def test_where_there_are_classes_they_are_looked_at(more):
+    finding = found(a_run(loss=flat(), **{"val/mae": 40 + noise()}, **more), "never-learned")
+    assert any("nor the balance" in c for c in finding.causes) is not bool(more)
+
+
+@pytest.mark.parametrize(
+    ("levels", "op", "value"),
+    [((1e-2, 1e-4, 1e-6, 1e-8), ">", 1e-3), ((1.0, 30.0, 900.0, 27000.0), "<", 10.0)],
+)
+def test_better_first_values_may_move_all_layers(levels, op, value):
+    stds = {f"activation_std/act{k}": np.full(N, x) for k, x in enumerate(levels)}
+    ends = {"first": levels[0], "last": levels[-1]}
+    run = a_run(loss=flat(), **stds)
+    advice = weighed(run, "poor-initialization", metric="activation_std/act0", evidence=ends)
+    (one,) = advice.expect
+    assert (one.metric, one.stat, one.op) == ("activation-std/*", "first", op)
+    assert one.value == pytest.approx(value)
 
 
 # --- stagnation -----------------------------------------------------------------------------

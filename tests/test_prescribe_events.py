@@ -124,6 +124,54 @@ def test_a_scale_that_grows_from_one_is_no_overflow():
     assert "overflow in half precision" not in texts(advice)
 
 
+def broken(at=400):
+    loss = falling()
+    loss[at:] = np.nan
+    return loss
+
+
+def settings(advice):
+    return {key for _, patch in advice.remedies for key in patch}
+
+
+def test_after_a_quiet_norm_it_is_the_batch_and_no_rate_is_lowered():
+    norm = norms()
+    norm[400:] = np.nan  # what is not finite has no gradient that is
+    advice = weighed(a_run(loss=broken(), grad_norm=norm), "non-finite", 400, N - 1)
+    assert texts(advice)[0] == "a broken sample in the batch of that step"
+    assert "the gradient norm was as usual before it" in advice.told[-1]
+    assert settings(advice) == {"guard.skip_nonfinite"}
+
+
+def test_after_a_norm_that_rose_the_rate_is_lowered_and_the_norm_clipped():
+    norm = norms(_397=50.0)
+    norm[400:] = np.nan
+    advice = weighed(a_run(loss=broken(), grad_norm=norm), "non-finite", 400, N - 1)
+    assert texts(advice)[0] == "the optimizer took steps that were too large"
+    assert {"guard.skip_nonfinite", "gradient.clip_norm", "lr.scale"} <= settings(advice)
+
+
+def test_what_became_nan_after_the_loss_is_helped_by_what_helps_the_loss():
+    norm = norms()
+    norm[400:] = np.nan
+    run = a_run(loss=broken(), grad_norm=norm, loss_bond=broken(401))
+    held = trainlens.diagnose(run).findings
+    asked = {f.metric: {k for p in f.prescriptions for k in p["patch"]} for f in held}
+    assert asked["loss_bond"] == asked["loss"] == {"guard.skip_nonfinite"}
+
+
+def test_no_patch_asks_to_skip_what_is_not_finite_and_to_stop_at_it():
+    assert "debug.detect_anomaly" not in settings(weighed(a_run(loss=broken()), "non-finite", 400))
+
+
+def test_updates_that_are_skipped_may_be_logged_as_nan():
+    (train,) = weighed(a_run(loss=broken()), "non-finite", 400).expect
+    assert (train.op, train.value, train.stat) == ("<=", N // 100, "nonfinite")
+    run = a_run(val_loss=(EVERY, np.where(EVERY < 400, 1.0, np.nan)))
+    (val,) = weighed(run, "non-finite", 400, None, "loss", "val").expect
+    assert (val.op, val.value) == ("==", 0.0)
+
+
 # --- divergence -----------------------------------------------------------------------------
 
 
@@ -229,6 +277,60 @@ def test_slow_batches_that_wait_for_data_point_at_the_loader():
 def test_slow_batches_that_do_not_wait_exclude_it():
     advice = weighed(slow(0.02), "slow-batch", 300, 319, "batch_time")
     assert texts(advice)[-1] == "not the data loader"
+
+
+def stalled(fast=1.0, longest=30.0):
+    """Single batches that waited, far from each other, and steps that are fast now and then."""
+    times, waits = np.full(N, 2.0) + noise(2), np.full(N, 0.05)
+    times[::5] = fast
+    for at in (130, 300, 410):
+        times[at], waits[at] = longest, longest - 1
+    return a_run(loss=falling(), batch_time=times, data_time=waits)
+
+
+def test_single_batches_that_waited_are_told_from_what_lies_between():
+    finding = found(stalled(), "slow-batch")
+    assert finding.causes[0].startswith(
+        "the data loader does not keep up: waiting for data took 97 % of the slow steps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fast", "longest", "depth"), [(1.0, 30.0, 30), (1.0, 1000.0, 64), (1.9, 30.0, 16)]
+)
+def test_as_many_batches_are_held_ready_as_fast_steps_last(fast, longest, depth):
+    (first, *_) = found(stalled(fast, longest), "slow-batch").prescriptions
+    assert first["patch"] == {"loader.prefetch": depth}
+
+
+def test_batches_that_are_slow_often_are_told_by_a_percentile_of_the_next_run():
+    times = np.full(N, 2.0) + noise(2)
+    times[[50, 130, 200, 270, 300, 360, 410, 500]] = 40.0
+    often = weighed(a_run(batch_time=times), "slow-batch", 50, 500, "batch_time",
+                    evidence={"worst_ratio": 20.0, "slow": 8, "worst": 40.0})  # fmt: skip
+    assert [(e.stat, e.op, e.value) for e in often.expect] == [("p99/median", "<", 10.0)]
+    seldom = weighed(a_run(batch_time=times), "slow-batch", 50, 500, "batch_time",
+                     evidence={"worst_ratio": 20.0, "slow": 2, "worst": 40.0})  # fmt: skip
+    assert [(e.stat, e.value) for e in seldom.expect] == [("max/median", 10.0)]
+
+
+def ran_out(*steps, n=N):
+    return np.cumsum(np.isin(np.arange(n), steps)).astype(float)
+
+
+def test_memory_that_runs_out_now_and_then_speaks_for_long_inputs():
+    run = a_run({"batch_size": 8}, loss=falling(), oom_count=ran_out(100, 200, 300))
+    finding = found(run, "out-of-memory")
+    assert finding.causes[0].startswith(
+        "single inputs are far longer: between the 3 records in which memory ran out"
+    )
+    asked = {k: v for p in finding.prescriptions for k, v in p["patch"].items()}
+    assert asked == {"batch.size": 4, "batch.accumulation": 2, "guard.out_of_memory": "halve"}
+
+
+def test_memory_that_ran_out_once_tells_nothing_of_the_inputs():
+    finding = found(a_run(loss=falling(), oom_count=ran_out(100)), "out-of-memory")
+    assert finding.causes[0] == "batches or inputs are larger than what fits"
 
 
 # --- real logs ------------------------------------------------------------------------------

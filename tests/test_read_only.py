@@ -143,7 +143,8 @@ def frozen(tree, tmp_path_factory):
         path.chmod(0o755)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# The others read what these read.
+@pytest.mark.parametrize("command", ["ls", "diagnose", "report", "plot", "export"])
 def test_a_tree_without_write_permission(command, frozen, tmp_path):
     """Permissions hold for root, too, once it has given up the right to pass over them."""
     prefix = []

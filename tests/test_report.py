@@ -169,6 +169,17 @@ def test_attempts_gaps_age_and_speed():
     assert run.seconds == wall[-1] - wall[0]
 
 
+@pytest.mark.parametrize(("last", "running"), [(90, True), (99, False)])
+def test_a_run_at_the_end_of_its_plan_no_longer_runs(last, running):
+    step = np.arange(last + 1)
+    wall = 1e9 + step.astype(float)
+    d = lone([demo.column("loss", step, np.ones(len(step)))])
+    d.run.config["total_steps"] = 100
+    object.__setattr__(d.run["loss"], "wall_time", wall)
+    run = build([d], title="", command="", now=wall[-1] + 5, version="0").runs[0]
+    assert run.running is running
+
+
 def test_flagged_runs_have_the_first_colours_and_the_others_what_is_left():
     held = report(demo.dozen(400))
     flagged = [r.verdict in ("failing", "warning") for r in held.runs]
@@ -221,6 +232,13 @@ def test_phases_of_warmup_drop_and_dropout():
     ]
     cosine = demo.run("c", [demo.column("lr", step, demo.rate(100))])
     assert [p.label for p in phases(cosine)] == ["warmup ends"]
+
+
+def test_a_warmup_ends_where_it_does_and_not_where_the_rate_is_raised_later():
+    step = np.arange(300)
+    rate = 1e-3 * np.minimum(step / 50, 1.0) * np.where(step < 150, 1.0, 1.5)
+    d = demo.run("a", [demo.column("lr", step, rate * np.where(step < 250, 1.0, 1.5))])
+    assert [(p.step, p.label) for p in phases(d)] == [(50, "warmup ends")]
 
 
 def test_phases_of_unfreezing_whatever_is_counted():

@@ -120,7 +120,7 @@ metric max - 1
 other - - 0
     (std|std_?dev|var|variance|sem|count|threshold)$ ^(std|stddev|variance) best(?!_of)
     (loss|grad|gradient)_scaler?s? loss_(ratio|time) num n_(params?|parameters|samples|points)
-    (lr|rate)_(scale|mult[a-z]*) weight_decay wd$ momentum$
+    (lr|rate)_(scale|factor|mult[a-z]*) weight_decay wd$ momentum$
     clipped_grad~ clip_grad~ grad(ient)?_clip~ grad(ient)?_norm_clip[a-z]* max_grad_norm$
 
 # The optimizer and the recipe.

@@ -130,6 +130,7 @@ def report(
     title: str = "",
     command: str = "",
     baseline: str = "",
+    group_by: str = "",
     clock: Callable[[], float] = time.time,
     **how: Unpack[How],
 ) -> list[Path]:
@@ -148,7 +149,11 @@ def report(
     title, command : str
         Shown on the page.
     baseline : str
-        Name of the run that the others are compared with; empty for no comparison.
+        Name of the run that the others are compared with, or of the side where `group_by` makes
+        sides; empty for no comparison, or for the first side.
+    group_by : str
+        A setting, ``name`` or ``name:REGEX``, as of ``trainlens compare``: runs with the same
+        value are one side, and sides are compared instead of runs.
     clock : callable
         Gives the Unix time that the report carries.
     **how
@@ -164,10 +169,11 @@ def report(
     OutputError
         The folder cannot be written.
     UsageError
-        There is no run of the name of the baseline, or no other one.
+        There is no run or side of the name of the baseline, or no other one.
     """
-    from trainlens.jobs import held_against
+    from trainlens.jobs import compared_as
     from trainlens.render.folder import write_report
+    from trainlens.sides import by_name
 
     judge = _judging(**how)
     diagnoses = [judge(run) for run in runs]
@@ -179,7 +185,7 @@ def report(
         plots=plots,
         title=title,
         command=command,
-        comparison=held_against(baseline, [d.run for d in diagnoses]),
+        comparison=compared_as(by_name(baseline, group_by), [d.run for d in diagnoses]),
         now=clock(),
     )
 

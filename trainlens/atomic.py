@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -70,10 +71,17 @@ def produce(path: str | os.PathLike[str], make: Callable[[str], object]) -> Path
             raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(
-            target, f"cannot be written: {reason}", "free space there or choose another with -o"
-        ) from error
+        raise OutputError(target, f"cannot be written: {reason}", _remedy(error)) from error
     return target
+
+
+def _remedy(error: OSError) -> str:
+    first = {
+        errno.ENOSPC: "free space there or ",
+        errno.EDQUOT: "free space there or ",
+        errno.ENOENT: "make its folder or ",
+    }
+    return f"{first.get(error.errno or 0, '')}choose another with -o"
 
 
 def _umask() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ _UNITS = {
     "z": "standard errors",
 }
 _ENDS = {"points": "points", "steps": "steps", "seconds": "s", "share": "share, 0 to 1"}
+
+
+_SECTION = "\n\nSettings\n--------\n"
+_ONE = re.compile(r"^(\w+) : (.+)\n((?:    .*\n?)+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,35 @@ def _entry(
         and (held := all_rules(other, own).get(rule.name)) is not None
         and held is not rule
     )
-    settings = tuple(
-        Setting(name, default, unit(name, default), _meaning(rule.advice, name))
-        for name, default in rule.defaults.items()
-    )
     # It was measured with the default thresholds.
     known = measured.get(rule.name) if rule.profile == "default" else None
-    return Entry(rule, settings, variants, known, package_of(rule) if rule.package else "")
+    return Entry(rule, settings_of(rule), variants, known, package_of(rule) if rule.package else "")
+
+
+def settings_of(rule: Rule) -> tuple[Setting, ...]:
+    """The settings of a rule in the order of its signature.
+
+    Unit and meaning are those of the section ``Settings`` of the advice; for a setting that does
+    not stand there, what its name tells and the sentence of the advice that names it.
+    """
+    told = {name: (unit, meaning) for name, unit, meaning in _told(rule.advice)}
+    return tuple(
+        Setting(name, default, *told.get(name, (unit(name, default), _meaning(rule.advice, name))))
+        for name, default in rule.defaults.items()
+    )
+
+
+def body(rule: Rule) -> str:
+    """The advice of a rule without its title and without the section ``Settings``."""
+    text, _, _ = rule.advice.partition(_SECTION)
+    return "\n".join(text.splitlines()[1:]).strip()
+
+
+def _told(advice: str) -> Iterator[tuple[str, str, str]]:
+    """Name, unit and meaning of each setting in the section of an advice."""
+    _, _, section = advice.partition(_SECTION)
+    for name, of, meaning in _ONE.findall(section):
+        yield name, of, " ".join(meaning.split())
 
 
 def unit(name: str, default: Any) -> str:
@@ -131,7 +157,7 @@ def unit(name: str, default: Any) -> str:
 
 def _meaning(advice: str, name: str) -> str:
     """The sentence of an advice that names a setting."""
-    text = " ".join(" ".join(advice.splitlines()[1:]).split())
+    text = " ".join(" ".join(advice.partition(_SECTION)[0].splitlines()[1:]).split())
     sentences = re.split(r"(?<=[.:;])\s+(?=[A-Z`])", text)
     found = next((s for s in sentences if re.search(rf"`{re.escape(name)}`", s)), "")
     return found.rstrip(" ;:")

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from trainlens.across import compared
 from trainlens.engine import Engine, helper
-from trainlens.errors import UsageError
 from trainlens.judged import Judged, pointless
 from trainlens.place import LARGE, Place, engine_for
 from trainlens.readers import Survey
 from trainlens.reporting import MANY, Digest, together
 from trainlens.reporting.selection import choose, detailed
 from trainlens.run import Key, Notice, Run
-from trainlens.words import nearest
+from trainlens.sides import Arms, sides_of
 from trainlens.work import Extra, Judging, detail, only_compared, shorten
 
 if TYPE_CHECKING:
@@ -58,10 +57,10 @@ def silent(results: Iterator[T], total: int) -> Iterator[T]:
 class Page:
     """A report that is wanted: the parameters are those of `trainlens.report`.
 
-    Beside them `runs`: how many runs of many get a page of their own at most. `baseline` is the
-    name of the run that the others are compared with, empty for no comparison. `attach`: where
-    the report of each run is put as well, see `trainlens.attach.WHERE`. `told` is given what
-    the report says, for those who do not open it.
+    Beside them `runs`: how many runs of many get a page of their own at most. `paths`: what the
+    survey is of, `baseline` and `group_by`: which of its runs are held against which others, see
+    `trainlens.sides.sides_of`. `attach`: where the report of each run is put as well, see
+    `trainlens.attach.WHERE`. `told` is given what the report says, for those who do not open it.
     """
 
     folder: Path
@@ -70,7 +69,9 @@ class Page:
     command: str = ""
     plots: bool = True
     runs: int = 50
+    paths: Sequence[str] = ()
     baseline: str = ""
+    group_by: str = ""
     attach: Sequence[str] = ()
     told: Callable[[Report], object] | None = None
 
@@ -113,15 +114,15 @@ def report(
     SourceError, MissingExtra
         Not one run could be read.
     UsageError, MissingExtra
-        A report cannot be attached where it is wanted.
+        Runs cannot be compared as it is wanted, or a report cannot be attached where it is wanted.
     """
-    _check(survey, page.baseline)
+    sides = sides_of(survey, page.paths, baseline=page.baseline, group_by=page.group_by)
     planned(survey, page.attach)
     few = len(survey) <= _AT_ONCE and survey.size <= LARGE
     if few and place in (None, Place(), Place(workers=1)):
-        return _at_once(survey, page, judge, now, afterthoughts)
+        return _at_once(survey, page, judge, now, afterthoughts, sides)
     with engine_for(survey, place or Place()) as engine:
-        return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts)
+        return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts, sides)
 
 
 def pictures(survey: Survey, folder: Path, judge: Judging) -> list[Path]:
@@ -176,7 +177,12 @@ def planned(survey: Survey, where: Sequence[str]) -> Plan:
 
 
 def _at_once(
-    survey: Survey, page: Page, judge: Judging, now: float, afterthoughts: Afterthoughts
+    survey: Survey,
+    page: Page,
+    judge: Judging,
+    now: float,
+    afterthoughts: Afterthoughts,
+    sides: Arms | None,
 ) -> tuple[list[Judged], list[Path]]:
     # Importing what draws takes longer than reading a log: it is done beside it.
     with helper(_ready_to_draw, wanted=page.plots) as beside:
@@ -194,7 +200,7 @@ def _at_once(
             plots=page.plots,
             title=page.title,
             command=page.command,
-            comparison=held_against(page.baseline, [d.run for d in diagnoses]),
+            comparison=compared_as(sides, [d.run for d in diagnoses]),
             now=now,
             helper=beside,
             told=page.told,
@@ -202,57 +208,35 @@ def _at_once(
     return told, written
 
 
-def _check(survey: Survey, baseline: str) -> None:
-    """Stop before any work where there is no such run.
+def compared_as(sides: Arms | None, runs: Sequence[Run]) -> Comparison | None:
+    """The comparison of the sides that runs make, None where none is wanted.
 
     Raises
     ------
     UsageError
+        They make no sides, or have no metric in common.
     """
-    if baseline and baseline not in survey.names:
-        raise UsageError(f"--baseline {baseline}: no such run; {nearest(baseline, survey.names)}")
-    if baseline and len(survey) < 2:
-        raise UsageError(f"--baseline {baseline}: there is no other run to compare it with")
-
-
-def held_against(baseline: str, runs: Sequence[Run]) -> Comparison | None:
-    """The comparison of a run with all others, None where no baseline is wanted.
-
-    Parameters
-    ----------
-    baseline : str
-        Name of one of the runs, or empty.
-    runs : sequence of Run
-
-    Raises
-    ------
-    UsageError
-        No such run, no other one, or no metric in common.
-    """
-    if not baseline:
+    if sides is None:
         return None
     from trainlens.comparison import compare
 
-    names = [run.name for run in runs]
-    if baseline not in names:
-        raise UsageError(f"{baseline}: no such run; {nearest(baseline, names)}")
-    return compare(runs[names.index(baseline)], [run for run in runs if run.name != baseline])
+    baseline, *others = sides(runs)
+    return compare(baseline, others)
 
 
-def _again(
-    survey: Survey, baseline: str, judge: Judging, digests: Sequence[Digest], engine: Engine
-) -> Comparison | None:
-    """A comparison of runs whose points were let go: what is compared is read once more.
+def _read_for(
+    survey: Survey, sides: Arms | None, judge: Judging, engine: Engine, among: Sequence[int]
+) -> tuple[Comparison | None, Sequence[int]]:
+    """The comparison of runs that are read for it alone, and which of them can be read.
 
-    The cache makes that quick; losses and measures of quality of all runs are held at once.
+    The cache makes the other reading quick. Losses and measures of quality of all runs are held
+    at once.
     """
-    if not baseline:
-        return None
-    read = {d.told.name for d in digests}
-    places = [i for i, name in enumerate(survey.names) if name in read]
-    return held_against(
-        baseline, list(survey.each(partial(only_compared, judge), engine, among=places))
-    )
+    if sides is None:
+        return None, among
+    runs = list(survey.each(partial(only_compared, judge), engine, among))
+    read = {run.name for run in runs}
+    return compared_as(sides, runs), [i for i in among if survey.names[i] in read]
 
 
 def _ready_to_draw() -> None:
@@ -269,22 +253,28 @@ def _one_by_one(
     engine: Engine,
     ticking: Ticking,
     afterthoughts: Afterthoughts,
+    sides: Arms | None,
 ) -> tuple[list[Judged], list[Path]]:
     from trainlens.plots import comparison_pictures, draw_report
     from trainlens.render.folder import draw_pictures, make_folder, overlaid, write_pages
 
-    make_folder(page.folder)
+    among: Sequence[int] = range(len(survey))
     few = len(survey) <= _AT_ONCE
+    if few:  # Their sheets are drawn while they are read: what cannot be compared is known before.
+        comparison, among = _read_for(survey, sides, judge, engine, among)
+    make_folder(page.folder)
     wanted = _extras(survey, page, sheets=range(len(survey))) if few else {}
     work = partial(shorten, judge, len(survey), now, wanted)
-    digests = together(list(ticking(survey.each(work, engine), len(survey))))
+    digests = together(list(ticking(survey.each(work, engine, among), len(among))))
     survey.notices += afterthoughts([d.told for d in digests])
     choice = choose(digests)
     if not few:
+        read = {d.told.name for d in digests}
+        among = [i for i, name in enumerate(survey.names) if name in read]
+        comparison, _ = _read_for(survey, sides, judge, engine, among)
         wanted = _deserving(survey, page, digests, choice.key)
         places = sorted(extra.place for extra in wanted.values())
         list(survey.each(partial(detail, judge, now, wanted), engine, among=places))
-    comparison = _again(survey, page.baseline, judge, digests, engine)
     beside = _beside(wanted)
     shared = overlaid([digests[i] for i in choice.drawn]) if page.plots else []
     both = comparison_pictures(comparison) if page.plots and comparison is not None else []

@@ -8,6 +8,11 @@ from typing import Any
 DEEPEST = 16
 """Levels that are opened; what lies deeper is a value. A hostile file may nest without end."""
 
+IDENTITY = frozenset(
+    {"run", "created", *(f"aim.{x}" for x in ("hash", "name", "created", "end_time"))}
+)
+"""What tells runs apart without being a choice of anybody."""
+
 
 def leaves(config: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Dotted names of settings and their values, in order.

@@ -188,7 +188,7 @@ _TITLES = {
     "lr-jump": "Learning-rate jump",
     "premature-lr-decay": "Early learning-rate decay",
     "non-finite": "Non-finite values",
-    "gap-growth": "Growing generalization gap",
+    "gap-growth": "Generalization gap",
     "out-of-memory": "Out of memory",
     "dead-relu": "Dead ReLU units",
     "single-class-batch": "Single-class batches",

@@ -86,7 +86,13 @@ class BoundFields:
                 group.setdefault(f"initial_{field}", value)
 
     def adopt(self, groups: list[Group]) -> None:
-        """Take in parameter groups that were added since."""
+        """Take in parameter groups that were added since.
+
+        Raises
+        ------
+        ValueError
+            Groups went away.
+        """
         if len(groups) < len(self.initial):
             raise ValueError(
                 f"the optimizer had {len(self.initial)} parameter groups, now {len(groups)}; "

@@ -152,6 +152,11 @@ class Clock:
         -------
         bool
             Whether an update was counted.
+
+        Raises
+        ------
+        ValueError
+            A count is below 0.
         """
         if samples < 0 or tokens < 0:
             raise ValueError(f"samples and tokens cannot be below 0: {samples}, {tokens}")

@@ -95,7 +95,13 @@ def field_of(group: Group, name: str) -> str:
 
 
 def read_field(group: Group, key: str) -> float:
-    """Present value of a field as a float; of ``betas`` the first. May wait for the device."""
+    """Present value of a field as a float; of ``betas`` the first. May wait for the device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no number, or not finite.
+    """
     value = group[key][0] if key == "betas" else group[key]
     if isinstance(value, bool) or not isinstance(value, int | float | torch.Tensor):
         raise TypeError(f"{key} of a parameter group is no number: {value!r}")

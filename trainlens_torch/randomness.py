@@ -41,9 +41,15 @@ class RandomState:
     cuda: tuple[Tensor, ...]
 
     @classmethod
-    def now(cls) -> RandomState:
-        """What they are at; nothing waits for a device."""
-        cuda = tuple(torch.cuda.get_rng_state_all()) if gpu.in_use() else ()
+    def now(cls, *, devices: bool = True) -> RandomState:
+        """What they are at; nothing waits for a device.
+
+        Parameters
+        ----------
+        devices : bool
+            Whether to take the generators of CUDA devices as well.
+        """
+        cuda = tuple(torch.cuda.get_rng_state_all()) if devices and gpu.in_use() else ()
         legacy: Any = np.random.get_state()
         return cls(random.getstate(), legacy, torch.get_rng_state(), cuda)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.diagnosis.noise import Floats, Random, ar1
+from trainlens.stats.climb import climb
 from trainlens.stats.gains import bent, gain, t_quantile
 from trainlens.stats.learned import learning
 from trainlens.stats.noise import lag1_autocorrelation, mean_error, median, robust_scale
@@ -81,6 +82,12 @@ def worse_than_best(y: Floats) -> bool:
     )  # `significant` asks more of few points
 
 
+def climbs(y: Floats) -> bool:
+    """`climb`: the upper bound of the fall over the last 40 % lies below zero."""
+    found = climb(y, 6 * len(y) // 10)
+    return found is not None and found.upper(ONE_SIDED) < 0
+
+
 def learned(y: Floats) -> bool:
     """`learning`: the largest drop left possible (95 %) is smaller than the one that is there."""
     x = _place(y)
@@ -117,8 +124,9 @@ def _place(y: Floats) -> Floats:
 
 TESTS: dict[str, Callable[[Floats], bool]] = {
     "gain, falls": falls, "gain, rises": rises, "gain, two sides": covers,
-    "gain, bend taken off": bends, "rise": worse_than_best, "learning, reach": learned,
-    "mean": mean_moved, "level, two halves": halves_differ, "scatter, two halves": scatters_alike,
+    "gain, bend taken off": bends, "rise": worse_than_best, "climb at the end": climbs,
+    "learning, reach": learned, "mean": mean_moved, "level, two halves": halves_differ,
+    "scatter, two halves": scatters_alike,
 }  # fmt: skip
 
 

@@ -53,15 +53,27 @@ def forward_kinematics(angles: Tensor) -> Tensor:
     return torch.cat([wrist, chain.flatten(1, 2)], 1)
 
 
-def rotate(points: Tensor, generator: torch.Generator, spread: float = 0.5) -> Tensor:
-    """Turn each hand by a random rotation vector of standard deviation `spread` an axis."""
-    x, y, z = (spread * torch.randn(3, len(points), generator=generator)).unbind()
+def rotate(
+    points: Tensor, generator: torch.Generator, spread: float = 0.5, alike: int = 1
+) -> Tensor:
+    """Turn hands by random rotation vectors.
+
+    Parameters
+    ----------
+    points : tensor of shape (n, 21, 3)
+    generator : torch.Generator
+    spread : float
+        Standard deviation of each part of a rotation vector, radians.
+    alike : int
+        Hands one after the other that are turned alike; `n` is a multiple of it.
+
+    Returns
+    -------
+    tensor of shape (n, 21, 3)
+    """
+    turns = spread * torch.randn(3, len(points) // alike, generator=generator)
+    x, y, z = turns.repeat_interleave(alike, 1).unbind()
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
     turned: Tensor = points @ torch.linalg.matrix_exp(skew).transpose(1, 2)
     return turned
-
-
-def mpjpe(predicted: Tensor, true: Tensor) -> float:
-    """Mean per-joint position error in the unit of the input; both (n, 21, 3), wrist at 0."""
-    return float((predicted - true).norm(dim=-1).mean())

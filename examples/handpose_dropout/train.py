@@ -1,201 +1,132 @@
-"""One training of the hand-pose network, with either dropout plan."""
+"""One training of the hand-pose network; all that is chosen stands in its configuration."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from examples.handpose_dropout.kinematics import (
-    ANGLES,
-    JOINTS,
-    forward_kinematics,
-    mpjpe,
-    rotate,
-    sample_angles,
-)
-from trainlens_torch import ProgressiveDropout
+from examples.handpose_dropout.data import Poses, Recordings, Sizes, record
+from examples.handpose_dropout.model import joint_error, losses, network
+from trainlens_torch import RunLogger
+from trainlens_torch.config import TrainingConfig
 
-SCALE = 100.0
-"""Millimetres in the unit of the network, a decimetre: its numbers are then about 1."""
+__all__ = ["Hands", "Training", "train"]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What distinguishes one run from another.
+class Hands:
+    """The data of a training.
 
     Parameters
     ----------
-    dropout : float
-        Rate once dropout is on.
-    dropout_warmup_step : int
-        First step with dropout, 0 for dropout from the beginning.
-    val_seed : int or None
-        Seed of the poses of every validation; None draws other poses each time, as an unseeded
-        shuffle buffer does.
+    train, validation : Recordings
+    test : Recordings or None
+        A benchmark: the same recordings in every run, whatever is validated on.
     """
 
-    dropout: float = 0.1
-    dropout_warmup_step: int = 0
-    val_seed: int | None = None
-    lr: float = 1e-3
-    lr_warmup: int = 1_000
-    steps: int = 60_000
-    batch: int = 32
-    train_poses: int = 20_000
-    val_poses: int = 192
-    keypoint_noise: float = 6.0
-    lambda_theta: float = 10.0
-    seed: int = 7
-
-
-class Log(Protocol):
-    """Where a training writes its values."""
-
-    def log(self, step: int, values: Mapping[str, float], split: str = "train") -> None:
-        """Record the values of one step."""
-
-
-@dataclass(frozen=True)
-class Poses:
-    """Pairs of noise-free keypoints and what the network must say.
-
-    Parameters
-    ----------
-    points : tensor of shape (n, 21, 3)
-        Millimetres, wrist at 0.
-    angles : tensor of shape (n, 20)
-    """
-
-    points: Tensor
-    angles: Tensor
+    train: Recordings
+    validation: Recordings
+    test: Recordings | None = None
 
     @classmethod
-    def sample(cls, count: int, generator: torch.Generator) -> Poses:
-        """Random hands in random orientations."""
-        angles = sample_angles(count, generator)
-        return cls(rotate(forward_kinematics(angles), generator), angles.flatten(1))
-
-    def batch(self, index: Tensor, noise: float, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Noisy 2-D keypoints (b, 42), positions (b, 63) and angles (b, 20) of some poses."""
-        points = self.points[index]
-        seen = points[..., :2] + noise * torch.randn(points[..., :2].shape, generator=generator)
-        return seen.flatten(1) / SCALE, points.flatten(1) / SCALE, self.angles[index]
-
-
-def network(dropout: float) -> nn.Sequential:
-    """From 2-D keypoints to 3-D positions and joint angles."""
-    width = 96
-    return nn.Sequential(
-        *(nn.Linear(2 * JOINTS, width), nn.ReLU(), nn.Dropout(dropout)),
-        *(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout)),
-        nn.Linear(width, 3 * JOINTS + ANGLES),
-    )
-
-
-def learning_rate(step: int, recipe: Recipe) -> float:
-    """Linear warmup, then a cosine down to a hundredth of the peak."""
-    if step < recipe.lr_warmup:
-        return recipe.lr * (step + 1) / recipe.lr_warmup
-    share = (step - recipe.lr_warmup) / max(1, recipe.steps - recipe.lr_warmup)
-    return recipe.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+    def recorded(cls, sizes: Sizes, seed: int = 1) -> Hands:
+        """The same recordings for every training; other hands in each of the three parts."""
+        generator = torch.Generator().manual_seed(seed)
+        parts = (sizes.train, sizes.validation, sizes.test)
+        made = [record(n, sizes.frames, generator) if n else None for n in parts]
+        train, validation, test = made
+        if train is None or validation is None:
+            raise ValueError("there must be recordings to train and to validate on")
+        return cls(train, validation, test)
 
 
 class Training:
-    """The state of one run.
+    """A training that goes on step by step.
 
     Parameters
     ----------
-    recipe : Recipe
-    logs : sequence of Log
+    config : TrainingConfig
+    hands : Hands
     """
 
-    def __init__(self, recipe: Recipe, logs: Sequence[Log]) -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe, self.logs = recipe, logs
-        self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.poses = Poses.sample(recipe.train_poses, self.generator)
-        self.batches = self.draw_batches()
-        self.model = network(recipe.dropout)
-        self.dropout = ProgressiveDropout(self.model, recipe.dropout, recipe.dropout_warmup_step)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=recipe.lr, fused=True)
+    def __init__(self, config: TrainingConfig, hands: Hands) -> None:
+        config.seed_all()
+        self.config, self.hands = config, hands
+        self.model = network()
+        self.optimizer = config.optimizer_for(self.model)
+        self.clock = config.clock()
+        self.scheduler = config.scheduler(self.optimizer, self.clock, self.model)
+        self.guard = config.guard_for(self.optimizer, self.clock, self.model)
+        self.batches = config.train_loader(hands.train.frames(), collate_fn=_as_it_is)
+        self.validation = config.validation_loader(hands.validation)
+        self.evaluation = config.evaluation()
 
-    def run(self, log_every: int = 100, validate_every: int = 3_000) -> None:
-        """Train to the end, logging and validating on the way."""
-        for step in range(1, self.recipe.steps + 1):
-            rate = self.dropout.apply(step)
-            losses = self.update(step)
-            if step % log_every == 0:
-                lr = self.optimizer.param_groups[0]["lr"]
-                self.log(step, {"lr": lr, "dropout": rate, **losses()})
-            if step % validate_every == 0:
-                for split, value in self.validate().items():
-                    self.log(step, {"mpjpe": value}, split)
+    def run(self, log: RunLogger) -> None:
+        """Train to the end, recording and evaluating on the way."""
+        for batch in _again_and_again(self.batches):
+            self.scheduler.apply()  # learning rate and dropout of this update
+            found = losses(self.model(batch.seen), batch)
+            self.optimizer.zero_grad()
+            torch.autograd.backward(found["total"])
+            self.guard.step(found["total"])
+            self.clock.tick()
+            step = self.clock.updates
+            if self.config.log_due(step):
+                log.log(step, found, self.scheduled())
+            if self.evaluation.due(step):
+                for split, error in self.evaluated():
+                    log.log(step, stats={"mpjpe": error}, split=split)
+            if self.config.finished(self.clock):
+                break
 
-    def update(self, step: int) -> LazyLosses:
-        """One optimizer update on a random batch."""
-        recipe = self.recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe)
-        seen, points, angles = next(self.batches)
-        said = self.model(seen)
-        # Square centimetres, so that losses are of the order of 1.
-        loss_xyz = 100 * nn.functional.mse_loss(said[:, : 3 * JOINTS], points)
-        loss_theta = nn.functional.mse_loss(said[:, 3 * JOINTS :], angles)
-        total = loss_xyz + recipe.lambda_theta * loss_theta
-        self.optimizer.zero_grad()
-        torch.autograd.backward(total)
-        self.optimizer.step()
-        return LazyLosses(total.detach(), loss_theta.detach())
+    def scheduled(self) -> dict[str, float]:
+        """Learning rate and dropout of this update; all parameters have the same rate."""
+        return {k: v for k, v in self.scheduler.logged().items() if not k.startswith("lr/")}
 
-    def draw_batches(self, at_once: int = 100) -> Iterator[tuple[Tensor, ...]]:
-        """Random batches without end, drawn many at once because drawing costs more than using."""
-        recipe, size = self.recipe, self.recipe.batch
-        while True:
-            index = torch.randint(recipe.train_poses, (at_once * size,), generator=self.generator)
-            drawn = self.poses.batch(index, recipe.keypoint_noise, self.generator)
-            yield from zip(*(torch.split(field, size) for field in drawn), strict=True)
-
-    def validate(self) -> dict[str, float]:
-        """MPJPE in millimetres on some training poses and on unseen ones."""
-        recipe = self.recipe
-        seed = recipe.val_seed
-        generator = self.generator if seed is None else torch.Generator().manual_seed(seed)
-        unseen = Poses.sample(recipe.val_poses, generator)
-        return {"train": self.error(self.poses, generator), "val": self.error(unseen, generator)}
+    def evaluated(self) -> Iterator[tuple[str, float]]:
+        """MPJPE in millimetres by split: of all training poses, and of unseen ones."""
+        yield "train", self.error([self.hands.train.poses])
+        yield "val", self.error(self.validation)
+        if self.hands.test is not None:
+            yield "test", self.error([self.hands.test.poses])
 
     @torch.no_grad()
-    def error(self, poses: Poses, generator: torch.Generator) -> float:
-        """MPJPE in millimetres on `val_poses` of some poses."""
-        index = torch.randperm(len(poses.points), generator=generator)[: self.recipe.val_poses]
-        seen, points, _ = poses.batch(index, self.recipe.keypoint_noise, generator)
+    def error(self, batches: Iterable[Poses]) -> float:
+        """Mean MPJPE of all poses of some batches, without dropout."""
         self.model.eval()
-        said = self.model(seen)[:, : 3 * JOINTS]
+        errors = [joint_error(self.model(batch.seen), batch).flatten() for batch in batches]
         self.model.train()
-        return mpjpe(SCALE * said.view(-1, JOINTS, 3), SCALE * points.view(-1, JOINTS, 3))
-
-    def log(self, step: int, values: Mapping[str, float], split: str = "train") -> None:
-        """Write to every log."""
-        for log in self.logs:
-            log.log(step, values, split)
+        return float(torch.cat(errors).mean())
 
 
-@dataclass(frozen=True)
-class LazyLosses:
-    """Losses of one update, turned into numbers only when they are logged."""
+def train(config: TrainingConfig, seed: int, folder: Path) -> Path:
+    """A training of the story.
 
-    total: Tensor
-    theta: Tensor
+    Parameters
+    ----------
+    config : TrainingConfig
+    seed : int
+        Of the first weights, the order of the data, what is dropped, and the validation data where
+        these have no seed of their own.
+    folder : Path
+        Gets a folder ``seed-SEED``, with the log in each format that the configuration asks for.
+    """
+    own = config.changed({"data.seed": seed})
+    training = Training(own, Hands.recorded(Sizes()))
+    path = folder / f"seed-{seed}"
+    with own.logger(path, training.scheduler) as log:
+        training.run(log)
+    return path
 
-    def __call__(self) -> dict[str, float]:
-        """By name, as numbers."""
-        return {"total": self.total.item(), "loss_theta": self.theta.item()}
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
-def config(recipe: Recipe) -> dict[str, object]:
-    """The recipe as plain values for a log's header."""
-    return asdict(recipe)
+def _again_and_again(batches: Iterable[Poses]) -> Iterator[Poses]:
+    while True:
+        yield from batches

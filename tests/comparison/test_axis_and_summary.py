@@ -28,7 +28,7 @@ def test_what_is_missing_is_said():
     one = run("a", loss=[1.0, 2.0], gone=[np.nan, np.inf])
     for by, word in (("epoch", "epochs"), ("time", "times"), ("samples", "batch size")):
         assert word in placed(one, one["loss"], by).why
-    assert placed(one, one["gone"]).why == "no finite point"
+    assert placed(one, one["gone"]).why == "all its values are NaN or infinite"
 
 
 def test_rows_of_one_epoch_are_one_place():

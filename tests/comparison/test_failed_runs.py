@@ -384,3 +384,27 @@ def test_pictures_take_scores_that_are_infinite():
     figure.canvas.draw()
     low, high = figure.axes[0].get_xlim()
     assert math.isfinite(low + high)
+
+
+# --- what is said of a run with many metrics ----------------------------------------------------
+
+
+def test_a_run_that_broke_in_many_metrics_is_told_of_once():
+    bad = {"loss": broken(loss(1), 200), "val_loss": broken(loss(2), 210),
+           "val_acc": broken(loss(3), 205)}  # fmt: skip
+    fine = {name: loss(i) for i, name in enumerate(bad)}
+    found = trainlens.compare(run("base", {"lr": 1}, **fine), run("cand", {"lr": 2}, **bad))
+    (said,) = [c.message for c in found.cautions if c.kind == "non-finite"]
+    assert said.startswith("train/loss in cand is NaN from step 200 to the end of its log")
+    assert said.endswith("it counts as failed, and so do 2 other series")
+
+
+def test_single_values_of_several_metrics_are_told_of_once():
+    odd = {"loss": loss(1), "val_loss": loss(2)}
+    for value in odd.values():
+        value[100] = np.nan
+    fine = {name: loss(i) for i, name in enumerate(odd)}
+    found = trainlens.compare(run("base", {"lr": 1}, **fine), run("cand", {"lr": 2}, **odd))
+    (said,) = [c.message for c in found.cautions if c.kind == "non-finite"]
+    assert said.startswith("1 value of train/loss in cand is NaN or infinite and left out (step ")
+    assert said.endswith("), as are values of 1 other series")

@@ -60,6 +60,7 @@ def test_the_learning_rate_as_share_of_its_peak():
         ({"progressive_freeze": {"enabled": True}}, True),
         ({"VIDEO_ENCODER": {"freeze_backbone": True}}, True),
         ({"freeze": []}, False),
+        ({"freezing": {"stages": {}, "norms": "hold"}}, False),
         ({"freeze_backbone": "False"}, False),
         ({}, False),
     ],

@@ -1,6 +1,7 @@
 """Expectations in files, and where a mistake stands."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def test_a_patch_and_an_array_in_json(tmp_path):
     patch = {"schema": "trainlens.patch/1", "run": "r", "patch": {}, "expect": expect}
     for given in (patch, expect, {"expect": ["val/a < 3"]}):
         path = written(tmp_path, json.dumps(given), "p.json")
-        assert load(path) == (parse("val/a < 3"),)
+        (found,) = load(path)
+        assert replace(found, label="") == parse("val/a < 3")
+        assert found.label == ("what was prescribed" if given is patch else "")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,20 @@ def test_a_name_in_both_parts_of_a_native_record(tmp_path: Path) -> None:
     assert [c.kind for c in chunk.columns] == ["loss", ""]
 
 
+@pytest.mark.parametrize("there", [1.0, 0.5])
+def test_a_log_that_is_but_a_header_with_lists_yet_goes_on_as_records(
+    tmp_path: Path, there: float
+) -> None:
+    head = header_line("a", 1.0, {"loss": {"channel_weights": [1.0, 1.0, 0.5], "lr": [0.1, 0.2]}})
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(head[: int(there * len(head))])
+    reader = jsonl.open_source(Source("jsonl", path))
+    assert not reader.poll().columns
+    path.write_bytes(head + record_line(7, 2.0, {"loss": 3.0}))
+    (found,) = reader.poll().columns
+    assert (found.name, found.step.tolist(), found.value.tolist()) == ("loss", [7], [3.0])
+
+
 def test_a_second_header_starts_another_attempt(tmp_path: Path) -> None:
     run = (
         header_line("a", 1.0, {"lr": 1})

@@ -201,6 +201,17 @@ def test_the_headline_counts_the_other_metrics_and_the_expectations():
     assert said.endswith("Of 5 expectations: 3 met, 1 missed, 1 not to be judged.")
 
 
+def test_a_verdict_on_other_validation_data_says_so_at_once():
+    note = " than 28-01-2026 in val/mpjpe, but they may have validated on different data. "
+    other = Caution("validation-data", "", "val_seed is absent in a and 42 in b: they may have")
+    case = replace(made.seed_case(), cautions=(other,))
+    assert note in headline(with_verdict(case, "worse"))
+    assert note in headline(with_verdict(case, "better"))
+    assert note not in headline(with_verdict(case, "indistinguishable"))
+    assert note not in headline(with_verdict(case, "worse", split="test"))
+    assert note not in headline(with_verdict(made.seed_case(), "worse"))
+
+
 def test_one_run_each_is_said_where_several_candidates_differ():
     note = "One run each: what a change of seed does is not known."
     comparison = made.many(4, 1)

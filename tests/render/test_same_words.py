@@ -12,7 +12,7 @@ import report_states as states
 import trainlens
 from trainlens.render import html, markdown, terminal
 from trainlens.render import json as as_json
-from trainlens.render.comparison import IN_REPORT, blocks
+from trainlens.render.comparison import blocks, in_report
 from trainlens.reporting import build
 from trainlens.rules.base import Status
 
@@ -89,7 +89,7 @@ def sentences(report):
 
 def compared(report):
     """What page, Markdown and terminal say of a comparison."""
-    held = blocks(report.comparison, parts=IN_REPORT)
+    held = blocks(report.comparison, parts=in_report(report.comparison))
     return [
         held[0].title,
         *(sentence for block in held for sentence in (*block.sentences, *block.notes)),

@@ -65,3 +65,10 @@ def test_mixed_batches_and_single_classes_are_not_its_matter():
     for held in (19.0, 1.0):
         run = a_run(batch_classes=[held] * 20, loss=flat())
         assert only(configured(run, batch_size=64, num_classes=20)).status == "skip"
+
+
+def test_the_largest_share_within_batches_of_one_class_says_nothing_of_the_data():
+    run = a_run(batch_classes=[1.0] * 20, majority_share=[1.0] * 20, loss=flat())
+    assert only(run).status == "inconclusive"
+    run = a_run(batch_classes=[1.0] * 20, majority_share=[0.95], loss=flat())
+    assert only(run).status == "fail"

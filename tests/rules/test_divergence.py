@@ -132,3 +132,26 @@ def test_a_block_of_spikes_shortly_before_the_end_is_no_divergence():
     value = 48 + 120 / np.arange(1, 267) ** 0.5 + rng.normal(0, 0.15, 266)
     value[246:255] *= 4
     assert judge(a_run(loss=value)).status == "pass"
+
+
+def settled(n, seed, noise):
+    """A loss that falls over the first 70 % of a run and stays, as level and with its noise."""
+    x = np.arange(n)
+    level = 0.3 + 0.7 * (1 + np.minimum(x, 0.7 * n) / 5) ** -0.6
+    return level * np.exp(noise * np.random.default_rng(seed).standard_normal(n))
+
+
+@pytest.mark.parametrize(("n", "noise"), [(100, 0.08), (120, 0.1), (200, 0.12)])
+def test_a_steady_climb_is_seen_where_its_levels_are_within_the_noise(n, noise):
+    climb = np.maximum(np.linspace(0, 1, n) - 0.7, 0) / 0.3
+    found = [judge(a_run(loss=settled(n, s, noise) * (1 + 0.5 * climb))).failed for s in range(40)]
+    assert sum(found) >= 36
+    assert not any(judge(a_run(loss=settled(n, s, noise))).failed for s in range(40))
+
+
+@pytest.mark.parametrize("tau", [0.2, 0.3])
+def test_a_rise_after_a_steep_fall_takes_back_no_sudden_one(tau):
+    x = np.linspace(0, 1, 1000)
+    value = np.exp(-np.minimum(x, 0.7) / tau) * (1 + 0.4 * np.maximum(x - 0.7, 0) / 0.3)
+    value *= np.exp(0.01 * np.random.default_rng(0).standard_normal(1000))
+    assert judge(a_run(loss=value)).failed

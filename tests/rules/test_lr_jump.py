@@ -143,6 +143,18 @@ def test_a_pass_says_what_the_schedule_is():
     assert found.evidence["warmup_steps"] == pytest.approx(500, abs=1)
 
 
+@pytest.mark.parametrize("n", range(3, 16))
+@pytest.mark.parametrize("first", [0.03, 0.15])
+def test_the_first_points_of_a_warmup_are_no_jump(n, first):
+    assert only(a_run(lr=1e-4 * (first + 0.2 * np.arange(n)))).status is Status.PASS
+
+
+def test_a_leap_behind_the_first_point_is_one():
+    lr = np.full(14, 1e-3)
+    lr[:4] = 1e-5
+    assert only(a_run(lr=lr)).failed
+
+
 def test_what_is_missing_is_said():
     assert only(a_run(loss=np.ones(5))).message == "no learning rate in this log"
     assert only(a_run(lr=[1e-3, 1e-3])).status is Status.INCONCLUSIVE

@@ -1,6 +1,7 @@
 """``never-learned``: flat from the first step, and told apart from stagnation."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -202,3 +203,22 @@ def test_an_accuracy_that_leaps_between_few_values_is_no_improvement():
     several = np.round(1000 * accuracy + rng.integers(-30, 30, n // 10)) / 1000
     found = only(a_run(loss=loss, val_accuracy=(np.arange(10, n + 1, 10), several)))
     assert "only" not in found.message
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fall_that_begins_and_ends_slowly_is_learning(seed):
+    """Warmup, then cosine: a line leaves so much of an S that it looks like slow noise."""
+    rng = np.random.default_rng(seed)
+    place = np.linspace(0, 1, 120)
+    fall = 0.7 / (1 + np.exp(-12 * (place - 0.4)))
+    assert only(a_run(loss=1.79 * np.exp(-fall + 0.04 * fall * rng.normal(size=120)))).status == (
+        "pass"
+    )
+
+
+def test_a_bound_is_never_above_the_whole_loss():
+    rng = np.random.default_rng(4)
+    found = only(a_run(loss=1.3 * np.exp(np.cumsum(rng.normal(0, 0.3, 40)))))
+    assert found.status is Status.INCONCLUSIVE
+    (percent,) = re.findall(r"below ([\d.]+) %", found.message)
+    assert float(percent) < 100

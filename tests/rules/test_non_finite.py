@@ -72,3 +72,32 @@ def test_a_limit_that_is_not_set_yet_is_no_fault():
     none_yet = np.r_[np.full(40, np.inf), np.full(60, 3.0)]
     found = judge(a_run(loss=series(), grad_norm_limit=none_yet))
     assert [one.status for one in found] == ["pass"]
+
+
+def counted(*steps, n=100):
+    """A count of skipped updates that rises at these places."""
+    return np.cumsum(np.isin(np.arange(n), steps)).astype(float)
+
+
+def test_what_a_guard_kept_from_the_weights_is_info():
+    run = a_run(loss=series(_50=np.nan), grad_norm=series(_50=np.nan),
+                skipped_updates=counted(50))  # fmt: skip
+    assert [f.severity for f in judge(run)] == ["info", "info"]
+    assert all("was skipped each time" in f.message for f in judge(run))
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [counted(), counted(51), counted(50)],
+    ids=["none", "another update", "one of two"],
+)
+def test_what_was_not_skipped_stays_an_error(skipped):
+    run = a_run(loss=series(_50=np.nan, _60=np.nan), skipped_updates=skipped)
+    assert judge(run)[0].severity == "error"
+
+
+def test_a_run_that_skips_to_its_end_is_lost_all_the_same():
+    value = series()
+    value[60:] = np.nan
+    run = a_run(loss=value, skipped_updates=counted(*range(60, 100)))
+    assert judge(run)[0].severity == "error"

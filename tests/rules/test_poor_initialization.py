@@ -75,3 +75,12 @@ def test_a_bias_that_grows_at_once_hides_nothing():
     dead = [level * np.ones(N) for level in np.ones(8)]
     dead[-1][0] = 0.0  # not yet written, at the first step
     assert first(with_layers("activation_std", dead, loss=falling())).status == "pass"
+
+
+def test_a_last_layer_that_starts_at_zero_is_usual():
+    levels = [0.15, 0.1, 0.12]
+    for last in (1e-4, np.zeros(N)):
+        run = with_layers("weight_std", [*levels, last], sigma=0.01, loss=flat())
+        assert first(run).status == "pass"
+    inner = with_layers("weight_std", [0.15, 1e-4, 0.12], sigma=0.01, loss=flat())
+    assert first(inner).severity == "warning"

@@ -72,6 +72,40 @@ def test_a_late_step_may_be_a_plan():
     assert (found.status, found.severity) == (Status.FAIL, Severity.INFO)
 
 
+PLAN = {"lr": {"kind": "constant", "base": 1e-4, "times": "lr_factor"}}
+
+
+@pytest.mark.parametrize(("each", "severity"), [(100, "warning"), (260, "info")])
+def test_a_rate_that_is_halved_on_a_loss_that_never_fell(each, severity):
+    lr = 1e-4 * 0.5 ** np.minimum(T // each, 7)
+    loss = 0.25 * np.exp(0.05 * np.random.default_rng(3).standard_normal(N))
+    run = a_run(lr=(T, lr), loss=(T, loss))
+    found = only(run)
+    assert (found.status, found.severity.value) == (Status.FAIL, severity)
+    assert "lowered before the loss had fallen at all" in found.message
+    # What follows the loss is no plan, however late.
+    found = only(replace(run, config={"schedules": PLAN}))
+    assert (found.status, found.severity.value) == (Status.FAIL, "warning")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_a_loss_that_never_fell_no_fall_is_told(seed):
+    lr = 1e-4 * 0.5 ** np.minimum(T[:150] // 13, 7)
+    loss = 0.25 * np.exp(0.05 * np.random.default_rng(seed).standard_normal(150))
+    assert "falling then" not in only(a_run(lr=lr, loss=loss)).message
+
+
+def test_the_remedy_of_a_plateau_schedule_is_patience_alone():
+    lr = 1e-4 * 0.5 ** np.minimum(T // 100, 7)
+    loss = 0.25 * np.exp(0.05 * np.random.default_rng(3).standard_normal(N))
+    run = replace(a_run(lr=(T, lr), loss=(T, loss)), config={"schedules": PLAN})
+    finding = all_rules()["premature-lr-decay"](run)[0]
+    found = prescribe(Diagnosis(run, (finding,))).results[0]
+    patches = [p["patch"] for p in found.prescriptions]
+    assert patches == [{"plateau.patience": 50, "plateau.factor": 0.7, "plateau.min_lr": 1e-6}]
+    assert "too little patience" in found.causes[0]
+
+
 def test_a_drop_after_the_loss_had_settled():
     lr = np.where(T < 1000, 1e-3, 1e-5)
     rng = np.random.default_rng(1)

@@ -147,6 +147,13 @@ def test_steps_that_take_longer_by_the_clock():
     assert found.evidence["ratio"] == pytest.approx(3, rel=0.1)
 
 
+def test_a_slowing_of_seconds_is_at_most_an_information():
+    step, time = clock(3.0)
+    (found,) = judged(timed(step, 1.7e9 + (time - 1.7e9) / 100))
+    assert found.failed
+    assert found.severity is Severity.INFO
+
+
 def test_irregular_records_are_at_most_an_information():
     step, time = clock(3.0)
     kept = np.sort(np.random.default_rng(0).choice(len(step), 250, replace=False))

@@ -195,3 +195,14 @@ def test_the_training_loss_around_an_evaluation():
     assert not before.rose
     assert training_at(run, evaluated, 0) is None
     assert training_at(run, evaluated, 1).calm
+
+
+@pytest.mark.parametrize(("level", "severity"), [(np.log(6), "info"), (3.3, "warning")])
+def test_a_jump_of_guesses_is_info(level, severity):
+    rng = np.random.default_rng(5)
+    loss = level * (1 + 0.001 * rng.standard_normal(400))
+    accuracy = 0.16 + 0.002 * rng.standard_normal(40)
+    accuracy[30:] = 0.1
+    (found,) = judge(a_run(loss=loss, val_accuracy=(np.arange(1, 41) * 10, accuracy)))
+    assert (found.status, found.severity) == ("fail", severity)
+    assert ("guesses are evaluated" in found.message) == (severity == "info")

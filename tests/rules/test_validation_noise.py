@@ -1,9 +1,11 @@
-"""Rule validation-noise: a fact about evaluations, never a warning."""
+"""Rule validation-noise: a fact about evaluations; a warning where the settings are the cause."""
 
 import numpy as np
 import pytest
 from rule_runs import a_run
 
+import trainlens
+from trainlens.chunk import Chunk
 from trainlens.rules import all_rules
 
 
@@ -62,3 +64,43 @@ def test_an_accuracy_of_few_samples_says_how_many():
 def test_what_it_cannot_judge():
     assert judge(loss=curve(50, 0.1))[0].status == "skip"
     assert judge(val_loss=curve(5, 0.1))[0].status == "inconclusive"
+
+
+RULE = "validation-noise"
+
+
+def seeded(config, sigma=0.2):
+    return a_run(val_loss=curve(60, sigma)).extend(Chunk((), config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"val_seed": None}, {"GENERAL": {"val_seed": None}}, {"validation": {"seed": None}},
+     {"evalSeed": None}],
+)  # fmt: skip
+def test_it_is_a_warning_where_each_evaluation_draws_other_samples(config):
+    (found,) = all_rules()["validation-noise"](seeded(config))
+    assert (found.status, found.severity) == ("fail", "warning")
+    assert "Each evaluation draws other samples" in found.message
+    (calm,) = all_rules()["validation-noise"](seeded(config, 0.003))
+    assert calm.status == "pass"
+
+
+@pytest.mark.parametrize("config", [{}, {"val_seed": 42}, {"val_seed": 0}, {"seed": None}])
+def test_it_stays_a_note_where_the_settings_say_nothing_of_that(config):
+    (found,) = all_rules()["validation-noise"](seeded(config))
+    assert (found.status, found.severity) == ("fail", "info")
+
+
+def patches(config):
+    found = next(f for f in trainlens.diagnose(seeded(config)).findings if f.rule == RULE)
+    return found, [one["patch"] for one in found.prescriptions if one["patch"]]
+
+
+def test_the_seed_and_four_times_the_samples_of_the_settings_are_prescribed():
+    found, asked = patches({"val_seed": None, "validation": {"samples": 6}})
+    assert asked == [{"val_seed": 42}, {"validation.samples": 24}]
+    assert found.causes[0].endswith("(no fixed seed): val_seed is none")
+    assert "the validation set is small: validation.samples is 6" in found.causes
+    assert patches({"val_seed": 7, "validation": {"samples": 6}})[1] == [{"validation.samples": 24}]
+    assert patches({"validation": {"samples": None}})[1] == [{"val_seed": 42}]

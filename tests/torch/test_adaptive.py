@@ -85,7 +85,7 @@ def test_the_plateau_is_that_of_torch(seed, patience, factor):
     optimizer = torch.optim.SGD([weight], lr=1e-3)
     theirs = ReduceLROnPlateau(optimizer, patience=patience, factor=factor, min_lr=1e-5)
     ours = AdaptiveLRManager(
-        1e-3, threshold=1e-30, no_improvement=NEVER, patience=patience, factor=factor, min_lr=1e-5
+        1e-3, threshold=0.0, no_improvement=NEVER, patience=patience, factor=factor, min_lr=1e-5
     )
     for loss in losses.tolist():
         theirs.step(loss)
@@ -306,7 +306,7 @@ def test_bad_keys(config, message):
         ("base_lr", math.nan),
         ("base_lr", 0.0),
         ("base_lr", math.inf),
-        ("threshold", 0.0),
+        ("threshold", -1e-9),
         ("window", 2),
         ("boost", 1.0),
         ("boost", math.nan),

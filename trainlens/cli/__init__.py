@@ -6,6 +6,7 @@ is asked for.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -17,6 +18,9 @@ from trainlens.cli._plain import adapted
 from trainlens.errors import TrainlensError
 
 __all__ = ["cli", "main"]
+
+# Of a stream: the disk below it is full or broken.
+_FULL = frozenset({errno.ENOSPC, errno.EIO})
 
 
 class _Folder(click.Group):
@@ -61,3 +65,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        click.echo(f"trainlens: the output cannot be written: {error.strerror}; "
+                   "free space where it goes", err=True)  # fmt: skip
+        # What is left in the buffer would fail once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trainlens.cli import _complete
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ cache = click.option("--cache/--no-cache", default=True,
 def paths(command: Any) -> Any:
     """What every command that reads runs takes."""
     command = cache(command)
-    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...",
+                          shell_complete=_complete.files)(command)  # fmt: skip
 
 
 _ROLE = click.option("--role", "roles", multiple=True, metavar="NAME=ROLE[:DIRECTION[:UNIT]]",
@@ -40,11 +42,13 @@ def judging(command: Any) -> Any:
     """Options of every command that runs the rules."""
     for option in reversed(
         (
-            click.option("--profile", metavar="NAME",
+            click.option("--profile", metavar="NAME", shell_complete=_complete.profiles,
                          help="Thresholds: default (scale-free) or seed (fixed).  "
                          "[default: default]"),
-            click.option("--select", multiple=True, metavar="RULE", help="Only this rule."),
-            click.option("--ignore", multiple=True, metavar="RULE", help="All but this rule."),
+            click.option("--select", multiple=True, metavar="RULE", help="Only this rule.",
+                         shell_complete=_complete.rules),
+            click.option("--ignore", multiple=True, metavar="RULE", help="All but this rule.",
+                         shell_complete=_complete.rules),
             click.option("--set", "settings", multiple=True, metavar="RULE.SETTING=VALUE",
                          help="A threshold in place of its default."),
             _ROLE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.cli._say import echo_notices
 from trainlens.errors import UsageError
 
@@ -24,7 +24,12 @@ def command() -> None:
 @command.command("learn")
 @_options.paths
 @click.option(
-    "-o", "--output", required=True, metavar="FILE.toml", help="Where the expectations are written."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.toml",
+    help="Where the expectations are written.",
+    shell_complete=_complete.files,
 )
 @click.option(
     "--metric",
@@ -96,6 +101,7 @@ def learn(paths: tuple[str, ...], output: str, cache: bool, metrics: tuple[str, 
     required=True,
     metavar="FILE",
     help="Expectations, .toml or .json, repeatable.",
+    shell_complete=_complete.files,
 )
 @click.option("--strict", is_flag=True, help="What cannot be judged counts as missed.")
 def check(paths: tuple[str, ...], cache: bool, files: tuple[str, ...],

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainlens.cli import _options
-from trainlens.cli._say import echo_notices, lost
+from trainlens.cli import _complete, _options
+from trainlens.cli._say import echo_notices, lost, ticking
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
     from trainlens.comparison.model import Arm, Comparison
+    from trainlens.place import Place
     from trainlens.readers import Survey
+    from trainlens.run import Run
+    from trainlens.settings import Meaning
 
 _FORMATS = ("text", "md", "latex", "csv", "json")
 
@@ -33,16 +38,18 @@ _FORMATS = ("text", "md", "latex", "csv", "json")
               help="Tell where each run reaches this.")  # fmt: skip
 @click.option("--score", type=click.Choice(["late", "best", "last", "mean"]), default="late",
               show_default=True, help="What a run counts by where a side has several.")  # fmt: skip
-@click.option("--expect", multiple=True, metavar="FILE",
+@click.option("--expect", multiple=True, metavar="FILE", shell_complete=_complete.files,
               help="Targets, e.g. mean(val/mpjpe) < 80; exit with 1 if one is missed.")  # fmt: skip
 @click.option("--group-by", metavar="KEY",
               help="Runs with the same value of this setting are one side.")  # fmt: skip
-@click.option("--baseline", default="", metavar="NAME",
-              help="The side that the others are held against.  [default: the first]")  # fmt: skip
+@click.option("--baseline", default="", metavar="SIDE",
+              help="The side that the others are held against, or a folder in a path: those "
+              "beside it are the others.  [default: the first]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(_FORMATS), default=None,
               help="What is printed.  [default: text]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="trainlens.comparison/1 on stdout.")
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE",
+              shell_complete=_complete.files,
               help="A .html, .png, .svg, .md, .tex, .csv, .json or .txt file, or a folder for the "
               "page with its pictures; repeatable.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Every metric and candidate at length.")
@@ -101,15 +108,34 @@ def _threshold(text: str) -> tuple[str, float]:
 
 def _sides(paths: tuple[str, ...], options: dict[str, Any]) -> tuple[Survey, tuple[Arm, ...]]:
     """The survey of all paths, and the sides of the comparison, the baseline first."""
-    from trainlens.cli import _sides as sides
-    from trainlens.comparison.arms import grouped
+    from trainlens import sides
+    from trainlens.readers import Survey
 
-    key = options["group_by"]
-    meanings = _options.meanings(options)
-    survey, held = sides.surveyed(paths, cache=options["cache"], one=bool(key))
-    runs = sides.read(survey, meanings, _options.place(options))
-    found = grouped(list(runs.values()), key) if key else sides.arms(paths, survey, held, runs)
-    return survey, sides.first(found, options["baseline"])
+    survey, key, baseline = Survey(*paths, cache=options["cache"]), options["group_by"], ""
+    held: tuple[sides.Side, ...] = ()
+    if not key:
+        held, found = sides.by_path(survey, paths, options["baseline"])
+        sides.enough(held, survey, paths[0], options["baseline"])
+        baseline = "" if found else options["baseline"]
+    runs = _read(survey, _options.meanings(options), _options.place(options))
+    if key:
+        return survey, sides.by_setting(key, options["baseline"], list(runs.values()))
+    return survey, sides.first(sides.arms(held, survey.names, runs), baseline)
+
+
+def _read(survey: Survey, meanings: Sequence[Meaning], place: Place) -> dict[str, Run]:
+    """All runs of a survey that can be read, by name, with what their metrics mean."""
+    from trainlens.place import engine_for
+
+    with engine_for(survey, place) as engine:
+        runs = survey.each(partial(_meant, tuple(meanings)), engine)
+        return {run.name: run for run in ticking(runs, len(survey))}
+
+
+def _meant(meanings: tuple[Meaning, ...], run: Run) -> Run:
+    from trainlens.settings import with_meanings
+
+    return with_meanings(run, meanings)[0]
 
 
 def _worth(made: Comparison, metrics: tuple[str, ...]) -> None:

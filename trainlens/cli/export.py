@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.cli._say import echo_notices
 
 
 @click.command("export")
 @_options.paths
 @click.option(
-    "-o", "--output", required=True, metavar="FILE", help="A .csv, .jsonl or .parquet file."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="A .csv, .jsonl or .parquet file.",
+    shell_complete=_complete.files,
 )
 def command(paths: tuple[str, ...], output: str, cache: bool) -> int:
     """Write all points as one long table."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.cli._live import PlainView, closing_line
 from trainlens.errors import UsageError
 
@@ -28,12 +28,14 @@ _GRACE = 2.0
 
 
 @click.command("monitor")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...",
+                shell_complete=_complete.files)  # fmt: skip
 @click.option("--mode", type=click.Choice(["monitor", "all", "plot"]), default="monitor",
               show_default=True,
               help="monitor: watch; all: a report with PNGs of what is there, and end; plot: "
               "the PNGs alone, and end.")  # fmt: skip
 @click.option("-o", "--output", default="reports", show_default=True, metavar="DIR",
+              shell_complete=_complete.folders,
               help="Folder for --mode all and plot.")  # fmt: skip
 @click.option("--interval", type=click.FloatRange(min=0.1), default=30.0, show_default=True,
               metavar="SECONDS", help="From one round to the next; a file that grows is read "

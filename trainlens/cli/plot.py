@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainlens import words
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ def _list(context: click.Context, _: click.Parameter, kind: str) -> str:
               help="Weight of the past in the moving average.")  # fmt: skip
 @click.option("--log-y", is_flag=True, help="Logarithmic axis.")
 @click.option("--kind", default="", metavar="KIND", is_eager=True, callback=_list,
+              shell_complete=_complete.kinds,
               help="Another picture: dashboard, learning-rate, comparison-difference, ...; "
               "`--kind list` tells all of them.")  # fmt: skip
 @click.option("-o", "--output", default="plot.png", show_default=True, metavar="FILE",
+              shell_complete=_complete.files,
               help="A .png or .svg file; where a picture shows one run and there are several, a "
               "folder, which gets a .png of each.")  # fmt: skip
 def command(**options: Any) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.cli._say import echo_notices, lost, ticking
 from trainlens.errors import UsageError
 
@@ -19,12 +19,25 @@ if TYPE_CHECKING:
 @click.command("prescribe")
 @_options.paths
 @click.option(
-    "-o", "--output", metavar="FILE", help="Patch for trainlens_torch, trainlens.patch/1."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Patch for trainlens_torch, trainlens.patch/1.",
+    shell_complete=_complete.files,
 )
-@click.option("--rule", metavar="RULE", default="", help="Only what this rule found.")
+@click.option(
+    "--rule",
+    "rules",
+    metavar="RULE",
+    multiple=True,
+    help="Only what this rule found, notes included; repeatable.",
+    shell_complete=_complete.rules,
+)
 @_options.judging
 @_options.running
-def command(paths: tuple[str, ...], output: str | None, rule: str, **options: Any) -> int:
+def command(
+    paths: tuple[str, ...], output: str | None, rules: tuple[str, ...], **options: Any
+) -> int:
     """Say what to change about a run, and write it as a patch of its configuration."""
     from trainlens.prescribe.plan import plan
     from trainlens.readers import Survey
@@ -32,7 +45,7 @@ def command(paths: tuple[str, ...], output: str | None, rule: str, **options: An
     from trainlens.render.prescription import prescription
 
     asked = _options.asked(options)
-    _known(rule, asked.judge)
+    _known(rules, asked.judge)
     survey = Survey(*paths, cache=options["cache"])
     survey.notices += asked.notices
     if output and len(survey) > 1:
@@ -40,10 +53,10 @@ def command(paths: tuple[str, ...], output: str | None, rule: str, **options: An
             f"{', '.join(paths)}: {len(survey)} runs, and a patch is of one; name one of them"
         )
     held = _ready(survey, asked.judge, options)
-    made = [plan(ready, rule) for ready in held]
+    made = [plan(ready, *rules) for ready in held]
     columns = text.width()
     for i, one in enumerate(made):
-        click.echo("\n" * bool(i) + prescription(one, rule, columns=columns))
+        click.echo("\n" * bool(i) + prescription(one, *rules, columns=columns))
     if output and made:
         _write(made[0], output)
     echo_notices([*survey.notices, *asked.use().see_all([ready.told for ready in held])])
@@ -53,11 +66,11 @@ def command(paths: tuple[str, ...], output: str | None, rule: str, **options: An
     return int(options["strict"] and lost([*survey.notices, *told]))
 
 
-def _known(rule: str, judge: Judging) -> None:
+def _known(rules: tuple[str, ...], judge: Judging) -> None:
     from trainlens.rules import choose
 
-    if rule:
-        choose(judge.profile, select=(rule,), own=judge.own)
+    if rules:
+        choose(judge.profile, select=rules, own=judge.own)
 
 
 def _ready(survey: Any, judge: Any, options: dict[str, Any]) -> list[Prepared]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainlens.cli import _options
+from trainlens.cli import _complete, _options
 from trainlens.cli._say import Seen, echo_notices, ticking
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class _Where(click.Choice):  # type: ignore[type-arg]  # generic only since clic
 @click.command("report")
 @_options.paths
 @click.option("-o", "--output", default="reports", show_default=True, metavar="DIR",
+              shell_complete=_complete.folders,
               help="Folder for index.html, report.json and the PNGs.")  # fmt: skip
 @click.option("--format", "formats", multiple=True, type=click.Choice(["html", "md"]),
               help="Page format, repeatable.  [default: html]")  # fmt: skip
@@ -51,8 +52,15 @@ class _Where(click.Choice):  # type: ignore[type-arg]  # generic only since clic
 @click.option("--plots/--no-plots", default=True, help="Draw PNG diagnostics.")
 @click.option("--pages", default=50, show_default=True, type=click.IntRange(min=0), metavar="N",
               help="Of more than 100 runs, how many get a page of their own.")  # fmt: skip
-@click.option("--baseline", default="", metavar="RUN",
-              help="Compare the other runs with this one.")  # fmt: skip
+@click.option("--baseline", default="", metavar="SIDE",
+              help="Compare the other runs with this one; the runs of each other path with those "
+              "of this path, or of this folder in a path.")  # fmt: skip
+@click.option(
+    "--group-by",
+    default="",
+    metavar="KEY",
+    help="Compare the runs with one value of this setting with those with others.",
+)
 @click.option("--attach", multiple=True, type=_Where(), is_flag=False, flag_value="auto",
               help="Put the report of each run where it lives as well, repeatable: log (beside "
               "it), aim, tensorboard, mlflow, wandb (into the run), or auto, which --attach alone "
@@ -61,8 +69,8 @@ class _Where(click.Choice):  # type: ignore[type-arg]  # generic only since clic
 @_options.judging
 @_options.running
 def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title: str,
-            plots: bool, pages: int, baseline: str, attach: tuple[str, ...], fail_on: str | None,
-            **options: Any) -> int:  # fmt: skip
+            plots: bool, pages: int, baseline: str, group_by: str, attach: tuple[str, ...],
+            fail_on: str | None, **options: Any) -> int:  # fmt: skip
     """Write an HTML report with PNGs."""
     from trainlens import jobs
     from trainlens.readers import Survey
@@ -73,9 +81,18 @@ def command(paths: tuple[str, ...], output: str, formats: tuple[str, ...], title
     survey.notices += asked.notices
     built: list[Report] = []
     page = jobs.Page(
-        Path(output), formats or ("html",), title, command_line(), plots, pages, baseline, attach,
-        built.append,
-    )  # fmt: skip
+        Path(output),
+        formats or ("html",),
+        title,
+        command_line(),
+        plots,
+        pages,
+        paths=paths,
+        baseline=baseline,
+        group_by=group_by,
+        attach=attach,
+        told=built.append,
+    )
     now = time.time()
     told, written = jobs.report(
         survey,

@@ -6,14 +6,16 @@ import sys
 
 import click
 
+from trainlens.cli import _complete
 from trainlens.errors import UsageError
 
 
 @click.command("rules")
-@click.argument("rule", required=False)
-@click.option("--profile", default="default", show_default=True, metavar="NAME")
+@click.argument("rule", required=False, shell_complete=_complete.rules)
+@click.option("--profile", default="default", show_default=True, metavar="NAME",
+              shell_complete=_complete.profiles, help="Rules of this profile.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="trainlens.rules/1 on stdout.")
-@click.option("--md", "as_page", is_flag=True, help="A page of Markdown on stdout.")
+@click.option("--md", "as_page", is_flag=True, help="One rule, or all, as a page of Markdown.")
 @click.option("--no-plugins", is_flag=True, help="No rules of other packages.")
 def command(rule: str | None, profile: str, as_json: bool, as_page: bool, no_plugins: bool) -> int:
     """Explain the rules: what each looks for, its defaults, its source."""
@@ -34,7 +36,8 @@ def command(rule: str | None, profile: str, as_json: bool, as_page: bool, no_plu
     if as_json:
         click.echo(_json(shown.document(entries, profile)))
     elif as_page:
-        click.echo(shown.page(entries, profile), nl=False)
+        alone = rule is not None
+        click.echo(shown.rule_page(entries[0]) if alone else shown.page(entries, profile), nl=False)
     elif rule is not None:
         click.echo(shown.advice(entries[0]))
     else:

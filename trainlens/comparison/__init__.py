@@ -49,7 +49,8 @@ def compare(
     splits : iterable of str
         ``train``, ``val``, ...; without any all.
     at : iterable of float
-        Places to show both at; without any six that are spread over what both cover.
+        Places to show both at; without any six that are spread over what both cover, and none of
+        arms of several runs.
     by : str
         ``step``, ``epoch``, ``time`` (seconds since the start) or ``samples``.
     thresholds : mapping of metric to float

@@ -32,6 +32,7 @@ _TIMES = (
     ("gradient_accumulation_steps", "accumulation_steps", "accumulate_grad_batches", "grad_accum"),
     ("world_size", "num_gpus", "n_gpus", "gpus"),
 )
+_NOT_FINITE = "all its values are NaN or infinite"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def placed(run: Run, series: Series, by: str = "step") -> Placed:
     """
     held = series.finite
     if by == "step":
-        return _ordered(held.step.astype(np.float64), held, "no finite point")
+        return _ordered(held.step.astype(np.float64), held, _NOT_FINITE)
     if by == "epoch":
         return _ordered(_epochs(run, held), held, "no epochs in this log")
     if by == "time":
@@ -114,7 +115,7 @@ def _ordered(at: Floats, held: Series, why: str) -> Placed:
     known = np.isfinite(at)
     if not known.any():
         empty = np.empty(0)
-        return Placed(empty, empty, np.empty(0, np.int64), why if len(held) else "no finite point")
+        return Placed(empty, empty, np.empty(0, np.int64), why if len(held) else _NOT_FINITE)
     if known.all() and bool((at[1:] > at[:-1]).all()):
         return Placed(at, held.value, held.step)
     index = np.flatnonzero(known)

@@ -18,6 +18,7 @@ from trainlens.comparison.fairness import cautions, replicates
 from trainlens.comparison.gaps import gap_tables
 from trainlens.comparison.groups import SCORES, against
 from trainlens.comparison.model import AXES, Arm, Caution, Comparison, GapTable, Key, Row, Summary
+from trainlens.comparison.moments import arms_at
 from trainlens.comparison.pairs import Pair, telling_places
 from trainlens.comparison.settings import config_diff
 from trainlens.comparison.summary import NOTHING, summarise
@@ -180,6 +181,7 @@ class Comparing:
         return replace(
             row,
             summaries=found.summaries,
+            at=arms_at(baseline, arm, row.key, asked.places, asked.by),
             difference=found.difference,
             replicates=found.replicates,
             variance=found.variance,

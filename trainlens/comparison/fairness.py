@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -172,27 +173,64 @@ def _attempts(case: _Case) -> Iterator[tuple[str, str]]:
 
 
 def _broken(case: _Case) -> Iterator[tuple[str, str]]:
+    """Of each run the series that broke first, and how many others did."""
     for arm in case.arms:
         for run in arm.runs:
-            for series in run.training_series:
-                name = run.name if not arm.single else arm.name
-                if series.role.direction and (said := _non_finite(series)):
-                    yield "non-finite", f"{said[0]} in {name} {said[1]}"
+            name = run.name if not arm.single else arm.name
+            judged = [series for series in run.training_series if series.role.direction]
+            for found in (_ended(judged), _left_out(judged)):
+                if found:
+                    first = min(found)
+                    yield "non-finite", f"{first.what} in {name} {first.said}{_also(found)}"
 
 
-def _non_finite(series: Series) -> tuple[str, str] | None:
-    """Values that are no numbers: which, and what becomes of them."""
-    held, called = series.effective, f"{series.split}/{series.metric}"
-    bad = held.step[~np.isfinite(held.value)]
-    ended = gone(series)
-    if ended is not None:
-        return called, f"is {ended.told}: it counts as failed"
-    if not len(bad):
-        return None
-    return (
-        f"{words.plural(len(bad), 'value')} of {called}",
-        f"{'is' if len(bad) == 1 else 'are'} NaN or infinite and left out ({_steps(bad)})",
-    )
+def _also(found: Sequence[_Told]) -> str:
+    """The other series of which the same is to be said."""
+    others = len(found) - 1
+    if not others:
+        return ""
+    more = words.plural(others, "other series", "other series")
+    if not found[0].ended:
+        return f", as are values of {more}"
+    return f", and so {'does' if others == 1 else 'do'} {more}"
+
+
+class _Told(NamedTuple):
+    """Values that are no numbers: since when, of which series, and what becomes of them."""
+
+    step: int
+    place: int
+    what: str
+    said: str
+    ended: bool
+
+
+def _ended(judged: Sequence[Series]) -> list[_Told]:
+    """Series that are no number to the end."""
+    found = [(i, series, gone(series)) for i, series in enumerate(judged)]
+    return [
+        _Told(how.step, i, _called(one), f"is {how.told}: it counts as failed", True)
+        for i, one, how in found
+        if how is not None
+    ]
+
+
+def _left_out(judged: Sequence[Series]) -> list[_Told]:
+    """Series with single values that are none."""
+    found = []
+    for i, series in enumerate(judged):
+        held = series.effective
+        bad = held.step[~np.isfinite(held.value)]
+        if len(bad) and gone(series) is None:
+            what = f"{words.plural(len(bad), 'value')} of {_called(series)}"
+            verb = "is" if len(bad) == 1 else "are"
+            said = f"{verb} NaN or infinite and left out ({_steps(bad)})"
+            found.append(_Told(int(bad[0]), i, what, said, False))
+    return found
+
+
+def _called(series: Series) -> str:
+    return f"{series.split}/{series.metric}"
 
 
 def _steps(bad: Ints) -> str:

@@ -1,4 +1,4 @@
-"""Generalization gaps of two runs side by side: validation minus train, same metric and place."""
+"""Generalization gaps of two sides: validation minus train, same metric and place."""
 
 from __future__ import annotations
 
@@ -15,30 +15,40 @@ from trainlens.run import Floats, Run
 def gap_tables(
     baseline: Arm, candidate: Arm, keys: Sequence[Key], places: Sequence[float], by: str
 ) -> tuple[GapTable, ...]:
-    """The gaps of every metric that both runs have for training and for validation.
+    """The gaps of every metric that both sides have for training and for validation.
 
     Parameters
     ----------
     baseline, candidate : Arm
-        Of one run each; of arms with several runs the first is shown.
+        Of several runs the mean is taken, of those that have a gap at a place.
     keys : sequence of (metric, split)
         Metrics of the comparison.
     places : sequence of float
         Where on the axis.
     by : str
     """
-    first, second = baseline.runs[0], candidate.runs[0]
     found = []
     for metric, split in keys:
-        if split == "train" or not all(_has(run, metric, split) for run in (first, second)):
+        sides = [[r for r in arm.runs if _has(r, metric, split)] for arm in (baseline, candidate)]
+        if split == "train" or not all(sides):
             continue
-        gaps = [gaps_at(run, metric, split, places, by).tolist() for run in (first, second)]
+        gaps = [_mean([gaps_at(r, metric, split, places, by) for r in runs]) for runs in sides]
         rows = [Gap(at, *both) for at, *both in zip(places, *gaps, strict=True)]
         kept = tuple(r for r in rows if not (math.isnan(r.baseline) and math.isnan(r.candidate)))
         if kept:
-            unit = second[metric, split].unit
-            found.append(GapTable(metric, unit, baseline.name, candidate.name, kept))
+            unit = sides[1][0][metric, split].unit
+            found.append(GapTable(metric, unit, baseline.name, candidate.name, kept, split))
     return tuple(found)
+
+
+def _mean(gaps: Sequence[Floats]) -> list[float]:
+    """Mean over runs at each place, NaN where no run has a gap."""
+    held = np.array(gaps, np.float64)
+    known = np.isfinite(held)
+    count = known.sum(0)
+    total = np.where(known, held, 0.0).sum(0)
+    mean: list[float] = np.where(count > 0, total / np.maximum(count, 1), np.nan).tolist()
+    return mean
 
 
 def _has(run: Run, metric: str, split: str) -> bool:

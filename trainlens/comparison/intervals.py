@@ -247,7 +247,7 @@ def of_improvement(probability: float, n: int, m: int) -> Interval:
 
     Examples
     --------
-    >>> of_improvement(1.0, 3, 3)
+    >>> of_improvement(1.0, 3, 3)  # doctest: +ELLIPSIS
     Interval(low=0.5010..., high=1.0)
     """
     z2 = 1.959963984540054**2

@@ -135,7 +135,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gap:
-    """Generalization gap of two runs at one step: validation minus train, same metric.
+    """Generalization gap of two sides at one step: validation minus train, same metric.
 
     Parameters
     ----------
@@ -157,13 +157,17 @@ class Gap:
 
 @dataclass(frozen=True)
 class GapTable:
-    """Generalization gaps of a metric, for a candidate against the baseline."""
+    """Generalization gaps of a metric, for a candidate against the baseline.
+
+    `split` is the one that training is taken from; of arms with several runs the means over them.
+    """
 
     metric: str
     unit: str
     baseline: str
     candidate: str
     rows: tuple[Gap, ...]
+    split: str = "val"
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,11 @@ class Comparison(Shown):
     def candidates(self) -> tuple[str, ...]:
         """Names of the candidates."""
         return tuple(arm.name for arm in self.arms[1:])
+
+    @property
+    def of_groups(self) -> bool:
+        """Whether a side has several runs."""
+        return not all(arm.single for arm in self.arms)
 
     def of(self, candidate: str) -> tuple[Row, ...]:
         """The rows of one candidate."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainlens.comparison.model import Arm, Setting
-from trainlens.leaves import leaves
+from trainlens.leaves import IDENTITY, leaves
 from trainlens.run import Run
 
 _OWN = "run|exp|experiment|job|project|group|wandb|mlflow|aim|logger|logging|trial|version"
@@ -35,7 +35,7 @@ _ABSENT = object()
 
 
 def config_diff(arms: Sequence[Arm]) -> tuple[Setting, ...]:
-    """The settings that are not the same in all arms, by dotted name.
+    """The settings that are not the same in all arms, by dotted name, without what a run is called.
 
     Within an arm of several runs a setting in which these differ has a text that says so.
 
@@ -48,7 +48,7 @@ def config_diff(arms: Sequence[Arm]) -> tuple[Setting, ...]:
     tuple of Setting, those that matter for the training first, else in the order of the files
     """
     held = [_of_arm(arm.runs) for arm in arms]
-    names = list(dict.fromkeys(name for one in held for name in one))
+    names = [n for n in dict.fromkeys(name for one in held for name in one) if n not in IDENTITY]
     found = [
         Setting(name, {a.name: one.get(name) for a, one in zip(arms, held, strict=True)})
         for name in names

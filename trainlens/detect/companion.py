@@ -9,6 +9,7 @@ import numpy as np
 from trainlens.detect.base import Ints
 from trainlens.run import Run
 from trainlens.stats.noise import median
+from trainlens.stats.rolling import rolling_median
 
 _LEAST_RISE = 0.05
 """Share of its level by which a training loss must rise to have become worse as well."""
@@ -22,7 +23,8 @@ class Companion:
     ----------
     before, after : float
         Medians of its points over the last two intervals between evaluations, and since then up to
-        one evaluation later.
+        one evaluation later; or of the highest five in a row between the evaluation before and
+        this one, where these alone were high: a spike that was over by then.
     rose : bool
         `after` lies above nearly all of the points before, and well above their median.
     calm : bool
@@ -79,5 +81,9 @@ def training_at(run: Run, evaluated: Ints, i: int) -> Companion | None:
         return None
     level, now = median(before), median(after)
     most, usual = np.quantile(before, [0.95, 0.75])
-    rose = now > most and now - level > _LEAST_RISE * abs(level)
-    return Companion(level, now, bool(rose), bool(now <= usual))
+    least = max(float(most), level + _LEAST_RISE * abs(level))
+    if now <= least:
+        upto = int(np.searchsorted(held.step, evaluated[i], "right"))
+        burst = float(np.max(rolling_median(held.value[b:upto], 5)[4:], initial=-np.inf))
+        now = burst if burst > least else now
+    return Companion(level, now, now > least, bool(now <= usual))

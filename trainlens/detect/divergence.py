@@ -8,6 +8,7 @@ import numpy as np
 
 from trainlens.detect.base import Event, Floats, Ints
 from trainlens.stats.blocks import row_medians
+from trainlens.stats.climb import climb
 from trainlens.stats.noise import MAD_TO_SIGMA, median
 from trainlens.stats.rolling import rolling_median
 
@@ -33,6 +34,8 @@ class Limits:
         The rise in standard deviations of a level.
     blowup : float
         Ratio at which the last 3 points are enough.
+    climb : float
+        Standard errors of a line to the end at which half of `z` is enough for a slow rise.
     points : int
         No judgement on shorter series.
     """
@@ -42,6 +45,7 @@ class Limits:
     held: float = float("inf")
     z: float = 6.0
     blowup: float = 10.0
+    climb: float = 4.5
     points: int = 30
 
 
@@ -133,18 +137,19 @@ class DivergenceDetector:
 
     def _risen(self, curve: _Curve) -> bool:
         """Whether the level at the end is far above the best level, and never was before."""
-        limits = self._limits
-        surely = limits.z * (1 + 20 / self.seen)  # the noise of short series is less known
-        if curve.rise <= 1.5 * curve.habit or curve.z < surely or curve.came_back:
+        if curve.rise <= 1.5 * curve.habit or curve.came_back:
             return False
-        fast = curve.rise >= curve.least(limits.ratio)
+        limits, rise = self._limits, curve.rise
+        surely = limits.z * (1 + 20 / self.seen)  # the noise of short series is less known
+        steady = curve.climbs and not curve.regained
         late = curve.turn >= len(curve.level) * 0.4
-        slow = curve.rise >= curve.least(limits.slow)
-        if not curve.climbs or curve.regained:
-            return fast
+        slow = steady and late and rise >= curve.least(limits.slow)
+        if curve.z < surely:
+            line = limits.climb * (1 + 10 / self.seen)
+            return slow and curve.z >= surely / 2 and curve.climbs_by(line)
         # Early on a harder part of the data may lift a loss a little; so much, and for good, not.
-        held = curve.rise >= curve.least(limits.held) and curve.z >= 2 * surely
-        return fast or (slow and late) or held
+        held = steady and rise >= curve.least(limits.held) and curve.z >= 2 * surely
+        return slow or held or rise >= curve.least(limits.ratio)
 
     def _blown_up(self, curve: _Curve) -> Event | None:
         """A rise in the very last points, too late for the levels."""
@@ -251,8 +256,10 @@ class _Curve:
     @property
     def regained(self) -> bool:
         """Whether the rise only takes back a sudden fall, as a loss does within each epoch."""
-        before = self.pairs[max(self.best - 2, 0)] - self.best_level
-        return bool(before > 0.8 * self.rise)
+        early, middle = self.pairs[max(self.best - 4, 0)], self.pairs[max(self.best - 2, 0)]
+        fell = middle - self.best_level
+        # What is no sudden fall but a steep curve has fallen as far just before.
+        return bool(fell > 0.8 * self.rise and fell > 2 * (early - middle))
 
     @property
     def came_back(self) -> bool:
@@ -267,6 +274,12 @@ class _Curve:
         up = after - np.minimum.accumulate(after)
         drawdown = float(np.max(np.maximum.accumulate(after) - after))
         return drawdown < 0.3 * float(np.max(up))
+
+    def climbs_by(self, z: float) -> bool:
+        """Whether the line from the turn to the end leads up by so many standard errors."""
+        turn = len(self.y) % self.window + (self.turn + 1) * self.window
+        found = climb(self.y, turn)
+        return found is not None and found.upper(z) < 0
 
     def least(self, ratio: float) -> float:
         """The rise that a ratio of levels means: of values <= 0, a share of the drop so far."""

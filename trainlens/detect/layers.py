@@ -17,6 +17,9 @@ from trainlens.stats.chance import guessing_among, stuck_at_chance
 from trainlens.stats.layers import in_depth, joint_norm, layer_name
 from trainlens.stats.noise import median
 
+_HOW = "freezing.norms"
+"""A setting that says how what is frozen behaves, not that anything is."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -118,6 +121,14 @@ def fate_of_loss(run: Run) -> str:
     return "flat" if found.reach <= allowed else ""
 
 
+def only_guesses(run: Run) -> bool:
+    """Whether the training loss never left what guessing among some classes gives."""
+    if fate_of_loss(run) != "flat":
+        return False
+    series = run.main("loss", "train") or run.main("loss")
+    return series is not None and guessing_among(median(series.finite.value), 0.004) > 0
+
+
 def rewarded(run: Run) -> bool:
     """Whether a log has rewards: its losses do not measure what is learned."""
     return any(re.search("rew|return|episode", s.metric, re.I) for s in run.with_role("metric"))
@@ -152,7 +163,16 @@ def warming_up(run: Run) -> bool:
 
 def plans_freezing(run: Run) -> bool:
     """Whether the settings of a run speak of freezing parts of the model."""
-    return any("freez" in key.lower() and _means_yes(value) for key, value in leaves(run.config))
+    return any(
+        "freez" in key.lower() and not key.lower().endswith(_HOW) and _means_yes(value)
+        for key, value in leaves(run.config)
+    )
+
+
+def one_class_batches(run: Run) -> bool:
+    """Whether most batches hold one class: shares of classes within a batch then say nothing."""
+    held = run.main("batch-classes", "train")
+    return held is not None and len(held.finite) > 0 and median(held.finite.value) <= 1
 
 
 def setting(run: Run, pattern: str) -> float | None:

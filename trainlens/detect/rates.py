@@ -73,6 +73,18 @@ def header_total(run: Run) -> float | None:
     return total if total > 0 else None
 
 
+def follows_loss(run: Run) -> bool:
+    """Whether something lowers the learning rate by what the loss does, as a plateau schedule.
+
+    The plan in the header has it times a factor that is logged, or a setting is named so.
+    """
+    plans = run.config.get("schedules")
+    planned = plans.get("lr") if isinstance(plans, Mapping) else None
+    if isinstance(planned, Mapping) and planned.get("times"):
+        return True
+    return any("plateau" in f"{name} {value}".lower() for name, value in _leaves(run.config))
+
+
 def planned_total(run: Run, series: Series | None) -> float | None:
     """Steps that the whole training was planned to have, None where the log does not say.
 

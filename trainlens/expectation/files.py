@@ -103,10 +103,13 @@ class _Source:
     def expectations(self, document: Any) -> Iterator[Expectation]:
         """Every expectation of a document, in its order."""
         if isinstance(document, Mapping):
-            schema = str(document.get("schema", ""))
-            if not schema.startswith("trainlens.patch/"):
+            patch = str(document.get("schema", "")).startswith("trainlens.patch/")
+            if not patch:
                 self._known(document)
             document = document.get("expect", [])
+            if patch:  # beside those of a file with headings, they are told apart
+                yield from self._several(document, "what was prescribed")
+                return
         yield from self._several(document, "")
 
     def _known(self, document: Mapping[str, Any]) -> None:

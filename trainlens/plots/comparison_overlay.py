@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @comparison_plot(
     "comparison-overlay",
     title="Curves",
-    applies=lambda comparison, key: all(arm.single for arm in comparison.arms),
+    applies=lambda comparison, key: not comparison.of_groups,
 )
 def comparison_overlay(
     comparison: Comparison, key: Key | None = None, ax: Axes | None = None

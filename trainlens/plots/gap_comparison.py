@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def _tables(comparison: Comparison, metric: str) -> list[GapTable]:
-    return [table for table in comparison.gaps if table.metric == metric and table.rows]
+def _tables(comparison: Comparison, key: Key) -> list[GapTable]:
+    return [t for t in comparison.gaps if (t.metric, t.split) == key and t.rows]
 
 
 @comparison_plot(
     "gap-comparison",
     title="Generalization gap",
     applies=lambda comparison, key: (
-        key[1] != "train" and any(len(table.rows) > 1 for table in _tables(comparison, key[0]))
+        key[1] != "train" and any(len(table.rows) > 1 for table in _tables(comparison, key))
     ),
 )
 def gap_comparison(comparison: Comparison, key: Key | None = None, ax: Axes | None = None) -> Axes:
@@ -48,7 +48,7 @@ def gap_comparison(comparison: Comparison, key: Key | None = None, ax: Axes | No
     Axes
     """
     ax, key = axes_or_new(ax), chosen(comparison, key)
-    tables = _tables(comparison, key[0])[:7]
+    tables = _tables(comparison, key)[:7]
     title = f"Generalization gap, {key[0]}"
     if not tables:
         return nothing(ax, title, "no metric that both splits have")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trainlens import words
 from trainlens.detect.rates import schedule_of
 from trainlens.plots._legends import name_lines, room
@@ -32,7 +34,18 @@ _MOST = 4
 
 
 def _rates(run: Run) -> tuple[Series, ...]:
-    return run.with_role("learning-rate")[:_MOST]
+    """Rates of a run, each course once: a group at the base rate only hides it."""
+    kept: list[Series] = []
+    for series in run.with_role("learning-rate"):
+        if not any(_same(series, other) for other in kept):
+            kept.append(series)
+        if len(kept) == _MOST:
+            break
+    return tuple(kept)
+
+
+def _same(a: Series, b: Series) -> bool:
+    return np.array_equal(a.step, b.step) and np.array_equal(a.value, b.value, equal_nan=True)
 
 
 @plot(

@@ -37,7 +37,7 @@ _THIN = 20
 @comparison_plot(
     "seed-bands",
     title="Seeds",
-    applies=lambda comparison, key: any(not arm.single for arm in comparison.arms),
+    applies=lambda comparison, key: comparison.of_groups,
 )
 def seed_bands(comparison: Comparison, key: Key | None = None, ax: Axes | None = None) -> Axes:
     """Mean over the runs of each arm, one standard deviation as a band, the runs thin behind it.

@@ -26,7 +26,6 @@ from trainlens.plots.base import (
     single,
 )
 from trainlens.rules.base import Finding
-from trainlens.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,13 +67,11 @@ def system_metrics(
     ax, parts = panels(ax, len(held))
     start = run.wall_times[0] if run.wall_times else None
     for part, quantity in zip(parts, held, strict=False):
-        _draw(part, run, quantity, start, findings)
+        _draw(part, quantity, start, findings)
     return ax
 
 
-def _draw(
-    ax: Axes, run: Run, quantity: Quantity, start: float | None, findings: Sequence[Finding]
-) -> None:
+def _draw(ax: Axes, quantity: Quantity, start: float | None, findings: Sequence[Finding]) -> None:
     timed = by_time(quantity, start)
     shown = timed or quantity
     curves = [make_curve(s) for s in shown.series]

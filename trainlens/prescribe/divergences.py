@@ -1,4 +1,4 @@
-"""Advice on losses and gradients that break."""
+"""Advice on losses that rise and gradients that explode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 from trainlens import words
 from trainlens.detect.layers import gradient_norm
 from trainlens.prescribe.base import (
-    EXCLUDED,
     LIKELY,
     Advice,
     Case,
@@ -16,9 +15,9 @@ from trainlens.prescribe.base import (
     Remedy,
     advises,
 )
+from trainlens.prescribe.coverages import few_valid
 from trainlens.prescribe.expecting import (
     NOT_LOGGED,
-    all_finite,
     expect,
     norm_is,
     series_of,
@@ -26,17 +25,11 @@ from trainlens.prescribe.expecting import (
 )
 from trainlens.prescribe.moments import (
     LIMITS,
-    SKIP_BAD,
-    ago,
-    broke_first,
     clip,
     cut,
     gradient,
     moments,
-    overflow,
-    rate_jump,
-    resumed,
-    spoken,
+    too_early,
 )
 from trainlens.prescribe.remedies import (
     go_back,
@@ -46,131 +39,8 @@ from trainlens.prescribe.remedies import (
 from trainlens.prescribe.signs import look, rate
 from trainlens.rules.base import Finding
 from trainlens.run import Series
-from trainlens.stats.noise import median
 
 Causes = tuple[Hypothesis | str, ...]
-
-
-def _some(*causes: Hypothesis | str | None) -> Causes:
-    return tuple(c for c in causes if c is not None)
-
-
-@advises("non-finite")
-def _non_finite(case: Case, finding: Finding) -> Advice:
-    series = case.run.series.get((finding.metric, finding.split))
-    step = finding.first_step or 0
-    what = f"{finding.metric or 'the value'} was"
-    causes: Causes = (
-        Hypothesis("the update before it was too large (learning rate, no clipping)", 0.5),
-        Hypothesis(
-            "an overflow in half precision, or a division by zero or log of zero in a loss term",
-            0.45,
-        ),
-        _sample(finding),
-    )
-    if series is not None:
-        told = gradient(case, series, step, step)
-        quiet = told is not None and told.weight <= EXCLUDED
-        causes = _some(
-            _breaks_others(case, series, step),
-            broke_first(case, series, step, what),
-            overflow(case, step, after=_reach(series, step)),
-            rate_jump(case, series, step),
-            resumed(series, step),
-            told,
-            _too_early(case, step, 0.05),
-            *(causes[1:] if quiet or (told is not None and told.weight > 0.5) else causes),
-        )
-    return Advice(
-        causes=causes,
-        do=(
-            clip(case, step),
-            scaled_lr(case.run, 0.3, "lower"),
-            SKIP_BAD,
-            (
-                f"rerun the steps just before {words.step(step)} with anomaly "
-                "detection on, to name the first bad tensor",
-                {"debug.detect_anomaly": True},
-            ),
-        ),
-        verify="no non-finite value within the steps where it broke this time",
-        expect=all_finite(finding),
-        unmeasured=NOT_LOGGED,
-    )
-
-
-def _reach(series: Series, step: int) -> int:
-    """Steps behind an event that still tell about it: two points of the series."""
-    later = series.effective.step
-    at = int(np.searchsorted(later, step, "right"))
-    return int(later[min(at + 1, len(later) - 1)]) - step if len(later) else 0
-
-
-def _sample(finding: Finding) -> Hypothesis:
-    text = "a broken sample in the batch of that step"
-    back = finding.evidence.get("recovered_step")
-    if back is None:
-        return Hypothesis(text, 0.35)
-    said = f"it was finite again from step {words.step(int(back))} on"
-    look_at: Remedy = (f"look at the batch of {words.steps(finding.first_step, None)}", {})
-    return Hypothesis(text, 0.6, said, (look_at,))
-
-
-def _too_early(case: Case, step: int, share: float) -> Hypothesis | None:
-    """Trouble at the very start without a warmup; that it came late speaks against."""
-    if faults := case.faults("missing-warmup"):
-        said = faults[0].message.split(". ", 1)[0].rstrip(".")
-        return Hypothesis("no warmup", 0.85, said[:1].lower() + said[1:], (warmup(case.run),))
-    high = rate.starts_high(case.run)
-    at = look.place(case.run, step)
-    if high is None or not high:
-        return None
-    percent = words.percent(at, 2)
-    if at > share:
-        return Hypothesis("not the missing warmup", EXCLUDED, f"it began at {percent} of the run")
-    held = rate.rate_of(case.run)
-    first = f" ({words.number(float(held.value[0]))})" if held is not None else ""
-    return Hypothesis(
-        "no warmup",
-        0.7,
-        f"the learning rate starts at its peak{first}, and it began at {percent} of the run",
-        (warmup(case.run),),
-    )
-
-
-def _breaks_others(case: Case, series: Series, step: int) -> Hypothesis | None:
-    """A measure or loss that collapsed after this series had become NaN."""
-    if series.role.name == "loss":
-        return None
-    for other in case.run.training_series:
-        if not other.role.direction or (other.metric, other.split) == (series.metric, series.split):
-            continue
-        at = collapsed_after(other, step)
-        if at is not None:
-            said = f"{spoken(series)} was NaN from step {words.step(step)} on, "
-            said += f"{ago(step, at)} {spoken(other)} collapsed"
-            text = f"what is computed from {spoken(series)} breaks with it"
-            return Hypothesis(text, 0.93, said, (go_back(step), SKIP_BAD))
-    return None
-
-
-def collapsed_after(series: Series, step: int) -> int | None:
-    """Step at which a series left its level for the worse soon after a step, None if it did not.
-
-    Below the worst of the 50 values before by more than their spread, and not back by the end.
-    """
-    held = series.finite
-    at = int(np.searchsorted(held.step, step))
-    before, after = held.value[max(0, at - 50) : at], held.value[at : at + 100]
-    if len(before) < 5 or len(after) < 2:
-        return None
-    sign = 1.0 if series.role.direction == "max" else -1.0
-    worst, spread = float(np.min(sign * before)), float(np.ptp(before))
-    limit = worst - max(spread, 1e-3 * abs(median(before)))
-    low = sign * after < limit
-    if not low.any() or not sign * median(held.value[-max(2, len(after) // 4) :]) < limit:
-        return None
-    return int(held.step[at + int(np.argmax(low))])
 
 
 @advises("divergence")
@@ -179,7 +49,7 @@ def _divergence(case: Case, finding: Finding) -> Advice:
     series = series_of(case, finding)
     causes: Causes = (
         _too_high(case, at),
-        _too_early(case, at, 0.1) or Hypothesis("no or too little warmup or gradient clipping"),
+        too_early(case, at, 0.1) or Hypothesis("no or too little warmup or gradient clipping"),
         Hypothesis("the data changed (a new shard, a new curriculum stage)", 0.3),
     )
     if series is not None:
@@ -247,8 +117,9 @@ def _loss_spike(case: Case, finding: Finding) -> Advice:
         )
     told = gradient(case, series, first, last) if series is not None else None
     before = told is not None and told.weight > 0.5
+    few = few_valid(case, first, last)
     causes: Causes = (
-        _batch(told, first, last),
+        few or _batch(told, first, last),
         told
         or Hypothesis("a learning rate near the edge of stability", 0.42, do=(clip(case, first),)),
         Hypothesis(
@@ -261,16 +132,21 @@ def _loss_spike(case: Case, finding: Finding) -> Advice:
         causes = (*moments(case, series, first, "the spike"), *causes)
     return Advice(
         causes=causes,
-        do=(
-            clip(case, first),
-            (
-                "if it recurs: restart about 100 steps earlier and skip the batches of the spike",
-                {"resume.before_step": max(0, first - 100), "data.skip_steps": [first, last]},
-            ),
-        ),
+        do=() if few is not None and few.weight >= LIKELY else _whatever(case, first, last),
         verify="no rise of this size within the same steps of the next run",
         expect=_half(finding, first, last),
         unmeasured=NOT_LOGGED,
+    )
+
+
+def _whatever(case: Case, first: int, last: int) -> tuple[Remedy, ...]:
+    """What helps against a spike of any cause."""
+    return (
+        clip(case, first),
+        (
+            "if it recurs: restart about 100 steps earlier and skip the batches of the spike",
+            {"resume.before_step": max(0, first - 100), "data.skip_steps": [first, last]},
+        ),
     )
 
 

@@ -17,15 +17,12 @@ from trainlens.prescribe.expecting import (
     norm_is,
     series_of,
 )
-from trainlens.prescribe.remedies import CLIP, peak_lr, rounded, scaled_lr, warmup
+from trainlens.prescribe.remedies import CLIP, KAIMING, peak_lr, rounded, scaled_lr, warmup
 from trainlens.rules.base import Finding
 
-_KAIMING: Remedy = (
-    "initialise for the activation: Kaiming for ReLU, Xavier for tanh and sigmoid",
-    {"model.init": "kaiming"},
-)
 _GELU: Remedy = ("replace ReLU by GELU or leaky ReLU", {"model.activation": "gelu"})
 _NORM: Remedy = ("put a normalisation before the activations", {"model.norm": "layernorm"})
+_NORM_AS_WELL: Remedy = ("if that is not enough, put a normalisation before the activations", {})
 _UNFREEZE: Remedy = (
     "freeze nothing for a hundred steps, and see whether every parameter gets a gradient",
     {"freeze": []},
@@ -45,7 +42,7 @@ def _vanishing(case: Case, finding: Finding) -> Advice:
                 "weights that start too small",
                 "no normalisation and no residual connections on the way",
             ),
-            do=(_NORM, _KAIMING, _GELU),
+            do=(_NORM, KAIMING, _GELU),
             verify="the first layer gets at least a thousandth of the gradient of the last",
             expect=expect(finding, ">=", _share_of(finding, "last_layer"), "median"),
             unmeasured=NOT_LOGGED,
@@ -58,7 +55,7 @@ def _vanishing(case: Case, finding: Finding) -> Advice:
                 "the output is saturated from the start",
                 "nearly all parameters are frozen",
             ),
-            do=(_COUNT, _UNFREEZE, _KAIMING),
+            do=(_COUNT, _UNFREEZE, KAIMING),
             verify="the gradient norm of the first step is above a thousandth of the loss",
             expect=norm_is(finding, case, ">", _share_of(finding, "loss"), "first"),
             unmeasured=NOT_LOGGED,
@@ -163,7 +160,7 @@ def _dead(case: Case, finding: Finding) -> Advice:
             "biases or inputs are far below zero",
             "weights that start too large or too small for ReLU",
         ),
-        do=(scaled_lr(case.run, 0.3, "lower"), warmup(case.run), _GELU, _KAIMING),
+        do=(scaled_lr(case.run, 0.3, "lower"), warmup(case.run), _GELU, KAIMING),
         verify="less than a third of the units of each layer are always zero",
         expect=every_layer(case.run, "zero-fraction", "<", 1 / 3),
         unmeasured=NOT_LOGGED,
@@ -262,7 +259,7 @@ def _initialization(case: Case, finding: Finding) -> Advice:
             "one and the same standard deviation for layers of different size",
             "no normalisation between the layers",
         ),
-        do=(_KAIMING, _NORM, *((branches,) if grows else ())),
+        do=(KAIMING, _NORM_AS_WELL, *((branches,) if grows else ())),
         verify="standard deviations of the first activations differ by less than ten times",
         expect=_even(case, finding),
         unmeasured=NOT_LOGGED,
@@ -270,17 +267,21 @@ def _initialization(case: Case, finding: Finding) -> Advice:
 
 
 def _even(case: Case, finding: Finding) -> tuple[Expectation, ...]:
-    """Every layer starts within ten times of what the one that is named starts with now."""
+    """No layer starts far from what the one that is named starts with now, in the way it does."""
     if series_of(case, finding) is None:
         return ()
     held = case.run.series[finding.metric, finding.split]
     role, start = held.role.name, float(held.finite.value[0])
     if role not in ("activation-std", "weight-std") or not 0 < start < 1e300:
         return () if role != "weight-std" else expect(held, ">", 0.0, "first")
-    low, high = (about(start / 10), about(10 * start))
+    every = f"{role}/*"
     if role == "weight-std":  # of the layer with the largest: the others are below it
         low, high = about(start / 100), about(start)
-    return (Expectation(f"{role}/*", "train", "between", low, "first", upper=high),)
+        return (Expectation(every, "train", "between", low, "first", upper=high),)
+    # One side alone: what helps may well move all layers, the first one too.
+    if finding.evidence.get("last", 0.0) > start:
+        return (Expectation(every, "train", "<", about(10 * start), "first"),)
+    return (Expectation(every, "train", ">", about(start / 10), "first"),)
 
 
 @advises("unchanged-parameters")

@@ -7,22 +7,24 @@ import math
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.layers import gradient_norm
+from trainlens.detect.layers import gradient_norm, one_class_batches
 from trainlens.prescribe.base import Advice, Case, Hypothesis, Remedy, advises
+from trainlens.prescribe.beginnings import first_values, given_up, no_classes
 from trainlens.prescribe.evaluating import broken_evaluation, nothing_carries_over
 from trainlens.prescribe.expecting import NOT_LOGGED, expect, falls
 from trainlens.prescribe.model import (
-    STRATIFIED,
     balance,
     flow,
     frozen,
     labels,
+    mixing,
     rate_size,
     sampler,
 )
 from trainlens.prescribe.remedies import (
     PATIENCE,
     clip_at,
+    gentle_start,
     horizon,
     raised_lr,
     rounded,
@@ -41,17 +43,21 @@ from trainlens.stats.noise import median
 def _never_learned(case: Case, finding: Finding) -> Advice:
     if "training_fell" in finding.evidence:
         return nothing_carries_over(finding)
+    other = no_classes(case.run, finding)
     causes = (
-        sampler(case),
-        balance(case),
+        first_values(case),
+        *((other,) if other is not None else (sampler(case), balance(case))),
         labels(finding),
         rate_size(case, finding),
+        given_up(case),
         frozen(case),
         flow(case),
         broken_evaluation(case, finding),
     )
     return Advice(
         causes=tuple(h for h in causes if h is not None),
+        # No rate was ever tried on batches that teach something: nothing is known about it.
+        do=gentle_start(case.run) if one_class_batches(case.run) else (),
         verify="the loss falls below its first value by more than its noise within ten epochs",
         expect=falls(case, finding, 0.05),
         unmeasured=NOT_LOGGED,
@@ -60,17 +66,14 @@ def _never_learned(case: Case, finding: Finding) -> Advice:
 
 @advises("single-class-batch")
 def _single_class_batch(case: Case, finding: Finding) -> Advice:
-    imbalance = balance(case)
+    mixed = mixing(case)
     return Advice(
         causes=(
-            Hypothesis("the sampler walks through the data class by class", 0.5),
-            Hypothesis("the data is sorted by class and not shuffled", 0.48),
-            imbalance,
+            Hypothesis("the sampler walks through the data class by class", 0.5, do=mixed),
+            Hypothesis("the data is sorted by class and not shuffled", 0.48, do=mixed),
+            balance(case),
         ),
-        do=(
-            STRATIFIED,
-            ("count the classes in the first five batches before the next run", {}),
-        ),
+        do=(("count the classes in the first five batches before the next run", {}),),
         verify="each of the first five batches holds several classes",
         expect=expect(finding, ">=", 2.0, "p10"),
         unmeasured=NOT_LOGGED,

@@ -5,21 +5,25 @@ The order of the functions is that in which to look at a loss that never moves (
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.layers import gradient_norm
+from trainlens.detect.layers import gradient_norm, one_class_batches
 from trainlens.prescribe.base import EXCLUDED, OPEN, PROVEN, Case, Hypothesis, Remedy
 from trainlens.prescribe.remedies import raised_lr, scaled_lr, set_lr
-from trainlens.prescribe.signs.look import named, setting
+from trainlens.prescribe.signs.look import named, setting, settings
 from trainlens.prescribe.signs.rate import rate_of
-from trainlens.rules.base import Finding
+from trainlens.rules.base import Finding, Severity
 from trainlens.stats.noise import median
 
 _TINY, _SMALL, _LARGE = 1e-7, 2e-5, 0.5
 """Peak learning rates below which hardly any optimizer moves a model, or few, or above most do."""
+
+_NORMS = ("norm", "norm_layer", "norm_type", "normalization", "normalisation")
+_BATCH_NORM = re.compile(r"batch_?norm|(?:^|\W)(?:sync)?bn(?:\W|$)")
 
 STRATIFIED = ("mix the classes in every batch", {"sampler": "stratified"})
 RESAMPLE = (
@@ -42,10 +46,33 @@ def sampler(case: Case) -> Hypothesis:
     if single > 0.5:
         share = "every batch" if single == 1 else f"{words.percent(single)} of the batches"
         said = f"{share} {'holds' if single == 1 else 'hold'} one class"
-        return Hypothesis("a broken sampler", PROVEN, said, (STRATIFIED,))
+        return Hypothesis("a broken sampler", PROVEN, said, mixing(case))
     usual = words.plural(int(median(value)), "class", "classes")
     every = "each batch holds" if value.min() == value.max() else "the batches hold a median of"
     return Hypothesis("not the sampler", EXCLUDED, f"{every} {usual}")
+
+
+def mixing(case: Case) -> tuple[Remedy, ...]:
+    """What helps against batches of one class; batch normalisation makes them hopeless."""
+    named_so = _batch_norm(case)
+    if not named_so:
+        return (STRATIFIED,)
+    by_sample: Remedy = (
+        f"replace the batch normalisation ({named_so}), which takes away what all samples of a "
+        "batch share, here their class: normalise each sample by itself, and divide the features "
+        "before the classifier by their length",
+        {"model.norm": "layernorm"},
+    )
+    return STRATIFIED, by_sample
+
+
+def _batch_norm(case: Case) -> str:
+    """Setting that says that the model normalises over the batch, empty without one."""
+    for name, value in settings(case.run.config):
+        last = re.split(r"[./]", name)[-1].lower()
+        if last in _NORMS and isinstance(value, str) and _BATCH_NORM.search(value.lower()):
+            return f"{name}: {value}"
+    return ""
 
 
 def balance(case: Case) -> Hypothesis:
@@ -70,7 +97,9 @@ def _majority(case: Case) -> float | None:
     for series in named(case.run, "majority_(?:share|fraction|ratio)|(?:max|largest)_class_share"):
         if len(series.finite):
             share = median(series.finite.value)
-            return share / 100 if share > 1 else share
+            share = share / 100 if share > 1 else share
+            if share < 1 or not one_class_batches(case.run):
+                return share
     for words_ in ("class_shares?", "class_counts?"):
         counts = [s for s in named(case.run, words_) if len(s.finite)]
         last = [float(s.finite.value[-1]) for s in counts]
@@ -140,7 +169,8 @@ def _exploded(case: Case) -> str:
 def frozen(case: Case) -> Hypothesis:
     """Whether the layers that should learn are frozen."""
     unfreeze: Remedy = ("unfreeze at least one encoder", {"freeze": []})
-    if faults := case.faults("frozen-parameters") or case.faults("unchanged-parameters"):
+    found = (*case.faults("frozen-parameters"), *case.faults("unchanged-parameters"))
+    if faults := [f for f in found if f.severity is not Severity.INFO and not _of_few(f)]:
         said = _first(faults[0])
         return Hypothesis("the layers that should learn are frozen", 0.97, said, (unfreeze,))
     count = _count_with_gradient(case)
@@ -156,6 +186,12 @@ def frozen(case: Case) -> Hypothesis:
         text = "the layers that should learn are frozen"
         return Hypothesis(text, 0.6, said, (unfreeze,))
     return Hypothesis("the layers that should learn are frozen", 0.36, do=(unfreeze,))
+
+
+def _of_few(finding: Finding) -> bool:
+    """Whether it is known to be about less than half of the parameters, such as idle biases."""
+    unchanged, total = (finding.evidence.get(key, 0.0) for key in ("unchanged", "total"))
+    return 0 < unchanged < total / 2
 
 
 def _count_with_gradient(case: Case) -> float | None:

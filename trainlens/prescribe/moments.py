@@ -259,6 +259,28 @@ def gradient(case: Case, series: Series, first: int, last: int) -> Hypothesis | 
     )
 
 
+def too_early(case: Case, step: int, share: float) -> Hypothesis | None:
+    """Trouble at the very start without a warmup; that it came late speaks against."""
+    if faults := case.faults("missing-warmup"):
+        said = faults[0].message.split(". ", 1)[0].rstrip(".")
+        return Hypothesis("no warmup", 0.85, said[:1].lower() + said[1:], (warmup(case.run),))
+    high = rate.starts_high(case.run)
+    at = look.place(case.run, step)
+    if high is None or not high:
+        return None
+    percent = words.percent(at, 2)
+    if at > share:
+        return Hypothesis("not the missing warmup", EXCLUDED, f"it began at {percent} of the run")
+    held = rate.rate_of(case.run)
+    first = f" ({words.number(float(held.value[0]))})" if held is not None else ""
+    return Hypothesis(
+        "no warmup",
+        0.7,
+        f"the learning rate starts at its peak{first}, and it began at {percent} of the run",
+        (warmup(case.run),),
+    )
+
+
 def moments(
     case: Case, series: Series, step: int, what: str, back: int = moment.BEFORE
 ) -> tuple[Hypothesis, ...]:

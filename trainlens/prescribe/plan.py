@@ -105,14 +105,14 @@ def _place(finding: Finding) -> _Place:
     return finding.rule, finding.metric, finding.split, finding.first_step
 
 
-def plan(ready: Prepared, rule: str = "") -> Plan:
+def plan(ready: Prepared, *rules: str) -> Plan:
     """Put the prescriptions of a run together.
 
     Parameters
     ----------
     ready : Prepared
-    rule : str
-        Only the findings of this rule; empty takes every warning and error.
+    *rules : str
+        Only the findings of these rules, notes included; without any every warning and error.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def plan(ready: Prepared, rule: str = "") -> Plan:
         Where two findings want different values of one setting, the gravest and surest has it.
     """
     told = ready.told
-    chosen = tuple(f for f in told.findings if _wanted(f, rule))
+    chosen = tuple(f for f in told.findings if _wanted(f, rules))
     patch: dict[str, Any] = {}
     because: dict[str, str] = {}
     conflicts: list[Conflict] = []
@@ -145,8 +145,8 @@ def plan(ready: Prepared, rule: str = "") -> Plan:
     )
 
 
-def _wanted(finding: Finding, rule: str) -> bool:
-    return finding.rule == rule if rule else finding.severity is not Severity.INFO
+def _wanted(finding: Finding, rules: tuple[str, ...]) -> bool:
+    return finding.rule in rules if rules else finding.severity is not Severity.INFO
 
 
 def _settings(finding: Finding) -> dict[str, Any]:

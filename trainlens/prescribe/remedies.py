@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainlens import words
 from trainlens.detect.rates import planned_total
 from trainlens.prescribe.base import Remedy
+from trainlens.prescribe.signs import rate
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
 
@@ -65,6 +66,10 @@ PATIENCE: Remedy = (
     "if the schedule lowers it on a plateau, wait longer: patience 50, factor 0.7",
     {"plateau.patience": 50, "plateau.factor": 0.7, "plateau.min_lr": 1e-6},
 )
+WAIT: Remedy = (
+    "on a plateau, wait longer and lower the rate less: patience 50, factor 0.7",
+    PATIENCE[1],
+)
 
 
 def warmup(run: Run, at_least: int = 100) -> Remedy:
@@ -75,6 +80,25 @@ def warmup(run: Run, at_least: int = 100) -> Remedy:
         f"warm the learning rate up over the first {words.step(length)} steps",
         {"scheduler.warmup_steps": length},
     )
+
+
+def gentle_start(run: Run) -> tuple[Remedy, ...]:
+    """For a run that begins anew at a constant rate: a warmup over a sixth of it, then a cosine.
+
+    The sixth, and the thousandth at which it begins, are those of the quad-modal seed.
+    """
+    if rate.constant(run) in (None, 0.0):
+        return ()
+    last = run.steps[1] if run.steps else 0
+    length = max(1, int(rounded((planned_total(run, run.main("learning-rate")) or last) / 6)))
+    text = (
+        "once the loss can fall, begin gently: warm the learning rate up from 0.1 % of its peak "
+        f"over the first {words.step(length)} steps, a sixth of the run, then a cosine to 1 %"
+    )
+    return ((text, {
+        "scheduler.kind": "cosine", "scheduler.warmup_steps": length,
+        "scheduler.warmup_start": 0.001, "scheduler.floor": 0.01,
+    }),)  # fmt: skip
 
 
 def clip_at(limit: float) -> Remedy:
@@ -98,3 +122,7 @@ def level_before(series: Series, step: int | None) -> float:
 
 
 CLIP: Remedy = ("clip the gradient norm at 1.0", {"gradient.clip_norm": 1.0})
+KAIMING: Remedy = (
+    "initialise for the activation: Kaiming for ReLU, Xavier for tanh and sigmoid",
+    {"model.init": "kaiming"},
+)

@@ -7,8 +7,16 @@ import math
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.rates import planned_total, schedule_of
-from trainlens.prescribe.base import Advice, Case, Expectation, Remedy, advises
+from trainlens.detect.rates import follows_loss, schedule_of
+from trainlens.prescribe.base import (
+    LIKELY,
+    Advice,
+    Case,
+    Expectation,
+    Hypothesis,
+    Remedy,
+    advises,
+)
 from trainlens.prescribe.expecting import (
     NOT_LOGGED,
     all_finite,
@@ -16,42 +24,29 @@ from trainlens.prescribe.expecting import (
     expect,
     series_of,
 )
-from trainlens.prescribe.remedies import CLIP, rounded, scaled_lr, warmup
+from trainlens.prescribe.remedies import CLIP, PATIENCE, WAIT, horizon, rounded, scaled_lr, warmup
 from trainlens.rules.base import Finding
-from trainlens.run import Run
-
-_PLATEAU: Remedy = (
-    "if the rate is lowered on a plateau, wait longer and lower it less: patience 50, factor 0.7",
-    {"plateau.patience": 50, "plateau.factor": 0.7, "plateau.min_lr": 1e-6},
-)
-
-
-def _stretched(run: Run) -> Remedy:
-    """To let the schedule last as long as the training does."""
-    series = run.main("learning-rate")
-    last = run.steps[1] if run.steps else 0
-    total = planned_total(run, series) if series is not None else None
-    steps = max(round(total or 0), last, 1)
-    return (
-        f"stretch the schedule to the {words.step(steps)} steps that are trained",
-        {"scheduler.total_steps": steps},
-    )
 
 
 @advises("premature-lr-decay")
 def _premature(case: Case, finding: Finding) -> Advice:
     place = finding.evidence.get("place")
     share = f"at {words.percent(place, 2)} of the run" if place is not None else "early"
-    remedies = [_stretched(case.run), _PLATEAU]
+    impatient = "the plateau schedule has too little patience for the noise of what it watches"
+    causes: tuple[Hypothesis | str, ...] = (
+        f"the schedule was given fewer steps than are trained: it is spent {share}",
+        impatient,
+        "the schedule counts epochs or micro-batches where it should count updates",
+    )
+    remedies = [horizon(case.run), PATIENCE]
     series = case.run.main("learning-rate")
-    if series is not None and schedule_of(series).family in ("step", "unknown"):
+    if follows_loss(case.run):
+        causes = (Hypothesis(impatient, LIKELY, "the rate follows the loss, not a plan"),)
+        remedies = [WAIT]
+    elif series is not None and schedule_of(series).family in ("step", "unknown"):
         remedies.reverse()
     return Advice(
-        causes=(
-            f"the schedule was given fewer steps than are trained: it is spent {share}",
-            "the plateau scheduler has too little patience for the noise of what it watches",
-            "the schedule counts epochs or micro-batches where it should count updates",
-        ),
+        causes=causes,
         do=tuple(remedies),
         verify="the learning rate stays above 10 % of its peak for 60 % of the planned steps, and "
         "the loss falls on",

@@ -24,11 +24,14 @@ from trainlens.prescribe.base import (
 from trainlens.prescribe.evaluating import broken_evaluation, trained_since
 from trainlens.prescribe.expecting import NOT_LOGGED, about, expect, noise_of, series_of
 from trainlens.prescribe.moments import broke_first, rate_jump, resumed, spoken
-from trainlens.prescribe.signs.look import number_set, place
+from trainlens.prescribe.signs.look import number_set, place, settings
+from trainlens.roles import normalise
 from trainlens.rules.base import Finding
 from trainlens.run import Series
 from trainlens.stats.noise import median
 
+_SEEDS = ("val_seed", "eval_seed", "validation_seed")
+_SAMPLES = ("val_samples", "eval_samples", "validation_samples")
 _DECAY: Remedy = (
     "regularise: weight decay 0.05, dropout 0.1 after the warmup, more augmentation",
     {"optimizer.weight_decay": 0.05, "dropout.target": 0.1},
@@ -146,6 +149,8 @@ def _unregularised(case: Case) -> Hypothesis:
 
 @advises("gap-growth")
 def _gap_growth(case: Case, finding: Finding) -> Advice:
+    if "gap_share_early" in finding.evidence:
+        return _wide_from_the_start(case, finding)
     causes = (
         broken_evaluation(case, finding),
         Hypothesis("the training data is being memorised, not yet at the cost of validation", 0.5),
@@ -162,6 +167,44 @@ def _gap_growth(case: Case, finding: Finding) -> Advice:
         expect=_narrower(case, finding) if widened is not None else (),
         unmeasured=NOT_LOGGED,
     )
+
+
+def _wide_from_the_start(case: Case, finding: Finding) -> Advice:
+    """Of a gap that was there before anything could be learnt by heart, under dropout."""
+    last = case.run.steps[1] if case.run.steps else 0
+    start = max(1, round(last / 6))
+    rate = finding.evidence.get("dropout", 0.1)
+    late: Remedy = (
+        f"begin with dropout at step {words.step(start)}, a sixth of the run (late dropout: Liu et "
+        "al. 2023, arXiv:2303.01500)",
+        {"dropout.start": start, "dropout.target": rate},
+    )
+    few = "the training data are few, or unlike those of the validation"
+    more: Remedy = ("train on more different samples, such as those of other people", {})
+    return Advice(
+        causes=(
+            Hypothesis(few, 0.55, do=(more,)),
+            Hypothesis("dropout from the first step hinders the first features", 0.4, do=(late,)),
+        ),
+        verify="the gap over the same steps is smaller in the next run, on the same samples, and "
+        "validation ends no worse",
+        expect=_narrower_early(case, finding),
+        unmeasured="the evaluations scatter more than a smaller gap would show",
+    )
+
+
+def _narrower_early(case: Case, finding: Finding) -> tuple[Expectation, ...]:
+    """A smaller gap over the first steps, where the scatter of evaluations lets that be seen."""
+    series = series_of(case, finding)
+    if series is None or finding.last_step is None or series.role.direction == "max":
+        return ()
+    gap = Expectation(series.metric, GAP, "<", 0.0, "mean", last=finding.last_step)
+    now = measure(case.run, gap)[0].value
+    points = series.finite
+    error = (noise_of(series) or 0.0) / math.sqrt(np.sum(points.step <= finding.last_step) or 1)
+    if not (now > 0 and math.isfinite(now)) or 2 * error > 0.05 * now:
+        return ()
+    return (replace(gap, value=about(0.95 * now)),)
 
 
 def _narrower(case: Case, finding: Finding) -> tuple[Expectation, ...]:
@@ -251,11 +294,26 @@ def _episodes(series: Series | None) -> Hypothesis | None:
 
 def _unseeded(case: Case) -> Hypothesis:
     text = "the validation batches differ between evaluations (no fixed seed)"
-    found = number_set(case.run, "val_seed", "eval_seed", "validation_seed")
+    fix: Remedy = ("fix the validation order", {"val_seed": 42})
+    found = number_set(case.run, *_SEEDS)
     if found is not None:
         said = f"{found[0]} is {words.number(found[1])}"
         return Hypothesis("not another order of the validation data", 0.05, said)
-    return Hypothesis(text, 0.5, do=(("fix the validation order", {"val_seed": 42}),))
+    held = {name for name, value in settings(case.run.config) if value is None}
+    for name in sorted(held):
+        if normalise(name).strip("_").endswith(_SEEDS):
+            drawn: Remedy = ("evaluate on the same samples each time", fix[1])
+            return Hypothesis(text, 0.95, f"{name} is none", (drawn,))
+    return Hypothesis(text, 0.5, do=(fix,))
+
+
+def _samples_set(case: Case) -> tuple[str, int] | None:
+    """The setting that says on how many samples is validated, and how many."""
+    for name, value in settings(case.run.config):
+        called = normalise(name).strip("_").endswith(_SAMPLES)
+        if called and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return name, value
+    return None
 
 
 def _trained(case: Case, series: Series | None, finding: Finding) -> Hypothesis | None:
@@ -307,6 +365,14 @@ def _validation_noise(case: Case, finding: Finding) -> Advice:
         larger = (text, {"validation.samples": count})
         said = f"the steps of its values are those of about {words.step(round(samples))} samples"
         few = Hypothesis("the validation set is small", 0.7, said)
+    elif (told := _samples_set(case)) is not None:
+        name, now = told
+        text = f"evaluate on {words.step(4 * now)} samples instead of {words.step(now)}"
+        larger = (
+            f"{text}, which halves the noise of drawing them",
+            {"validation.samples": 4 * now},
+        )
+        few = Hypothesis("the validation set is small", 0.6, f"{name} is {words.step(now)}")
     return Advice(
         causes=(
             few,

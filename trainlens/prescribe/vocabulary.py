@@ -62,6 +62,9 @@ VOCABULARY: dict[str, Setting] = {
          "inverse-sqrt", "warmup-stable-decay", "one-cycle"),
     ),
     "scheduler.warmup_steps": Setting("count", "steps of linear warmup", "LinearWarmup.warmup"),
+    "scheduler.warmup_start": Setting(
+        "share", "first learning rate of the warmup as a share of the peak", "LinearWarmup.start"
+    ),
     "scheduler.rewarm_steps": Setting(
         "count", "steps of warmup after each change of the data", "Chain of LinearWarmup"
     ),
@@ -150,6 +153,7 @@ VOCABULARY: dict[str, Setting] = {
     "dropout.target": Setting(
         "share", "dropout rate after its warmup", "ProgressiveDropout.target"
     ),
+    "dropout.start": Setting("step", "first step with dropout", "ProgressiveDropout.start_step"),
     "metric": Setting("word", "measure of quality to judge by", "TrainingConfig.validation.metric"),
     "loss.class_weights": Setting(
         "word", "weights of the classes in the loss", "TrainingConfig.loss.class_weights",
@@ -167,6 +171,17 @@ VOCABULARY: dict[str, Setting] = {
     ),
     "clip_loss.soft_gate": Setting(
         "switch", "fade with coverage instead of switching off", "CLIPConsistencyLoss"
+    ),
+    "clip_loss.warmup_end_progress": Setting(
+        "share", "share of the training at which the consistency loss sets in",
+        "CLIPConsistencyLoss",
+    ),
+    "clip_loss.ramp_duration_progress": Setting(
+        "share", "share of the training over which its weight rises", "CLIPConsistencyLoss"
+    ),
+    "clip_loss.gradient_flow_ratio": Setting(
+        "share", "gradient of the consistency loss that reaches the protected side",
+        "CLIPConsistencyLoss",
     ),
     "alpha_diversity.weight": Setting("number", "weight of the diversity term", "AlphaDiversity"),
     "gate.temperature": Setting("number", "temperature of the fusion gate", "AlphaDiversity"),

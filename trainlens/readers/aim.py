@@ -3,6 +3,42 @@
 A repository is the folder ``.aim``. Each run has two RocksDB stores in it, one for what it says
 about itself and one for its points; ``meta/index`` is only a cache of the former and is used
 only where a run's own store is broken.
+
+Each sequence of numbers is a series: its name, its context as split (``subset``), and for every
+point value, step, epoch and time. Parameters become the configuration; name, experiment, tags,
+beginning and end stand beneath ``aim`` in it.
+
+Recognition
+-----------
+A folder with ``meta/chunks`` or ``seqs/chunks``; by its name alone (``.aim``) with less confidence.
+
+Dialects
+--------
+Both layouts of AIM 3: points by the hash of their step (since 3.11), and by the step itself.
+
+Damage
+------
+RocksDB opens a private copy: links to its tables, copies of the small rest. A store that it
+refuses is repaired there; a damaged write-ahead log is written anew from its whole records, and
+what is lost is counted. A run that cannot be read is named; the other runs of the repository are
+whole. A run whose process was killed is told as unfinished.
+
+Limits
+------
+Needs the extra ``aim`` (``pip install 'trainlens[aim]'``), which there is not for Windows. Images,
+audio, distributions, figures and texts are passed over, with a notice. A repository of a remote
+server is read where its folder lies.
+
+Examples
+--------
+>>> import trainlens
+>>> runs = trainlens.load("sample_runs/handpose_aim")
+>>> [(run.name, run.points, run.config["hparams"]["lr"]) for run in runs]
+[('fixed-dropout', 2440, 0.001), ('progressive-dropout', 2440, 0.001)]
+>>> print(runs[1].frame()[["metric", "split", "step", "value"]].head(2).to_string(index=False))
+      metric split  step  value
+dropout_rate train   100    0.0
+dropout_rate train   200    0.0
 """
 
 from __future__ import annotations

@@ -7,6 +7,43 @@ Each value is taken from the JSON log, or from the tables beside it (``learn_err
 The set ``learn`` is the split ``train``. The first evaluation set is the split ``val``, though
 CatBoost calls it ``test``: it decides on the best iteration and on early stopping. Further
 evaluation sets keep their names.
+
+Recognition
+-----------
+A ``catboost_training.json`` by its ``meta``, or tables by their heading; of a folder the surest.
+
+Damage
+------
+Each entry of the JSON log is found by itself, so a torn document loses what is torn, and the
+tables fill in what they have. Brackets that are missing at the end are told as unfinished.
+
+Limits
+------
+The step is the iteration, counted from 0. There are no times but those that CatBoost itself
+estimates (``passed_time``, ``remaining_time``, in seconds).
+
+Examples
+--------
+>>> import trainlens
+>>> from pathlib import Path
+>>> text = '''{"meta": {"name": "experiment", "iteration_count": 100, "launch_mode": "Train",
+... "learn_metrics": [{"name": "Logloss", "best_value": "Min"}], "learn_sets": ["learn"],
+... "test_metrics": [{"name": "Logloss", "best_value": "Min"}], "test_sets": ["test"]},
+... "iterations": [
+... {"iteration": 0, "learn": [0.65], "test": [0.66]},
+... {"iteration": 1, "learn": [0.61], "test": [0.63]},
+... {"iteration": 2, "learn": [0.'''
+>>> Path("catboost_info").mkdir()
+>>> _ = Path("catboost_info/catboost_training.json").write_text(text)
+>>> run = trainlens.load_one("catboost_info")
+>>> print(run.frame()[["metric", "split", "step", "value"]].to_string(index=False))
+ metric split  step  value
+Logloss train     0   0.65
+Logloss train     1   0.61
+Logloss   val     0   0.66
+Logloss   val     1   0.63
+>>> [notice.message for notice in run.notices]
+['an unfinished entry']
 """
 
 from __future__ import annotations

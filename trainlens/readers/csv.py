@@ -5,6 +5,54 @@ steps, epochs and time place a row; all other numbers become metrics, and an emp
 point. Tables with a row a value (``run, metric, step, value``, as trainlens itself writes them)
 and exports with a column a run hold several runs. ``hparams.yaml``, ``args.yaml``, ``opt.yaml``
 and ``hyp.yaml`` beside a file become its configuration.
+
+Recognition
+-----------
+A header whose names tell of a training: an export that is known, or a known metric beside a column
+of steps or epochs. Most cells beneath it must be numbers, and the axis must mostly rise. Suffixes
+of source code and settings are none.
+
+Dialects
+--------
+- A column a metric: Lightning's ``metrics.csv``, Keras' ``CSVLogger``, YOLO's ``results.csv``,
+  Stable-Baselines3's ``progress.csv`` and ``monitor.csv``, tables of pandas.
+- A column a run: charts that W&B exports.
+- A row a value: what ``trainlens export`` writes, exports of MLflow and AIM.
+- One metric a file: charts that TensorBoard exports (``Wall time,Step,Value``).
+- A decimal comma with a semicolon between cells, as spreadsheets write it.
+
+Damage
+------
+A row or a cell that is broken is named and passed over, its neighbours are kept. A header in the
+middle begins another attempt. The last cell of a table without an end is left out. Rows with more
+or fewer cells than the header, and quotes that never end, cost themselves only.
+
+Limits
+------
+A table without a column that looks like a training is no log: data sets are not read. Without a
+step the epoch counts, without both the row, with a notice. Texts in columns of numbers are no
+points.
+
+Examples
+--------
+>>> import trainlens
+>>> from pathlib import Path
+>>> text = '''epoch,step,train_loss,val_loss
+... 0,10,2.3,
+... 0,20,2.1,2.2
+... 1,30,oops,
+... 1,40,1.'''
+>>> _ = Path("metrics.csv").write_text(text)
+>>> run = trainlens.load_one("metrics.csv")
+>>> print(run.frame()[["metric", "split", "step", "epoch", "value"]].to_string(index=False))
+metric split  step  epoch  value
+  loss train    10    0.0    2.3
+  loss train    20    0.0    2.1
+  loss   val    20    0.0    2.2
+>>> for notice in run.notices:
+...     print(notice)
+metrics.csv, line 4: no number in column 'train_loss'; that value was passed over
+metrics.csv, line 5: the last line has no end; its last cell was left out
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MLflow: runs of the file store (``mlruns/``) and of the SQLite store (``mlflow.db``).
+r"""MLflow: runs of the file store (``mlruns/``) and of the SQLite store (``mlflow.db``).
 
 A run of the file store is a folder with a ``meta.yaml`` that names it, and files in ``metrics/``,
 ``params/`` and ``tags/``. A database holds any number of runs; it is read without locks and, where
@@ -8,6 +8,47 @@ Parameters become the configuration; what MLflow itself knows of a run (name, st
 commit, tags of the user) stands beneath ``mlflow`` in it. Metrics named ``system/...`` are
 readings of the machine. Runs that were deleted in MLflow but are still there are read, with a
 notice.
+
+Recognition
+-----------
+A folder with a ``meta.yaml`` that names a run, or with ``metrics``, ``params`` and ``tags``; a file
+of SQLite whose tables are those of a store.
+
+Damage
+------
+A line of a metric that is not whole gives no value; a broken one is named. Without ``meta.yaml``,
+name and status are unknown, the points are read. Damaged pages of a database are stepped over:
+what other pages hold is kept.
+
+Limits
+------
+Only stores on disk: the file store and SQLite, no server and no other database. Metrics that were
+logged without a step have step 0 at every point, as MLflow writes it: their order then counts as
+step, with a notice. Artifacts do not belong to a run; logs among them are runs of their own.
+
+Examples
+--------
+>>> import trainlens
+>>> from pathlib import Path
+>>> files = {
+...     "meta.yaml": "run_id: 8f3a\nrun_name: baseline\nstatus: 3\nlifecycle_stage: active\n",
+...     "metrics/loss": "1600000010000 2.3 10\n1600000020000 2.1 20\n16000000300",
+...     "params/lr": "0.0001",
+...     "tags/mlflow.user": "me",
+... }
+>>> for name, text in files.items():
+...     path = Path("mlruns/0/8f3a", name)
+...     path.parent.mkdir(parents=True, exist_ok=True)
+...     _ = path.write_text(text)
+>>> run = trainlens.load_one("mlruns")
+>>> print(run.frame()[["metric", "split", "step", "wall_time", "value"]].to_string(index=False))
+metric split  step    wall_time  value
+  loss train    10 1600000010.0    2.3
+  loss train    20 1600000020.0    2.1
+>>> run.config["lr"], run.config["mlflow"]["name"]
+(0.0001, 'baseline')
+>>> print(*run.notices)
+metrics/loss, bytes 42-53: the last line has no end; it was left out
 """
 
 from __future__ import annotations

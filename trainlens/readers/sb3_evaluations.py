@@ -3,6 +3,45 @@
 Of each evaluation the mean and standard deviation of the rewards, the mean length of the
 episodes, and the share of successes where the task tells, at the time step of the evaluation.
 The archive is written anew at each evaluation; what was there before is not given again.
+
+Recognition
+-----------
+A zip archive with the arrays ``timesteps`` and ``results``; by its name where the first of them is
+damaged.
+
+Damage
+------
+Every array whose checksum holds is kept, whether the list at the end of the archive is there or
+not; the others are named.
+
+Limits
+------
+The episodes of an evaluation are summed up: their single rewards are not series. There are no
+times in this format. What Stable-Baselines3 logs besides (``progress.csv``, event files) is read
+by other readers, as parts of the same run where it lies in the same folder.
+
+Examples
+--------
+>>> import numpy as np, trainlens
+>>> from pathlib import Path
+>>> rewards, lengths = [[10.0, 12.0], [20.0, 22.0]], [[5, 7], [9, 9]]
+>>> np.savez("evaluations.npz", timesteps=[1000, 2000], results=rewards, ep_lengths=lengths)
+>>> run = trainlens.load_one("evaluations.npz")
+>>> print(run.frame()[["metric", "split", "step", "value"]].to_string(index=False))
+        metric split  step  value
+   mean_reward   val  1000   11.0
+   mean_reward   val  2000   21.0
+    std_reward   val  1000    1.0
+    std_reward   val  2000    1.0
+mean_ep_length   val  1000    6.0
+mean_ep_length   val  2000    9.0
+
+The archive cut in its last array:
+
+>>> data = Path("evaluations.npz").read_bytes()
+>>> _ = Path("evaluations.npz").write_bytes(data[: len(data) * 2 // 3])
+>>> trainlens.load_one("evaluations.npz").notices[0].message
+'ep_lengths cannot be read: the file ends before its last byte'
 """
 
 from __future__ import annotations

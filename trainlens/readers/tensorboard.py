@@ -4,6 +4,51 @@ A run is a folder that holds event files directly. Checksums are verified; behin
 record that is intact is searched for, so one flipped byte costs one record and not the rest.
 Scalars become series; hyperparameters and texts become the configuration; images, audio,
 histograms and graphs are skipped.
+
+Recognition
+-----------
+A name with ``tfevents`` in it. Confidence 1 where the file begins with a length and its checksum,
+0.6 where only the name says so (an empty file, a first record that is damaged).
+
+Dialects
+--------
+Scalars as single values (TensorFlow 1, torch, tensorboardX, Lightning) and as tensors
+(TensorFlow 2, Keras, JAX). ``train/`` and ``validation/`` of Keras are one run. Several writers in
+one folder are read together; of two files of which one is a copy of the other, what they share is
+read once. ``hparams.yaml`` beside the files and the plugin ``hparams`` become the configuration.
+
+Damage
+------
+See above: by checksum, record by record. A last record that is not whole waits for the next look.
+
+Limits
+------
+Values are float32, as the format holds them; times and steps are exact. Tensors of more than one
+number are no points. An event file that is a Git LFS pointer is named as one.
+
+Examples
+--------
+>>> import trainlens
+>>> from pathlib import Path
+>>> run = trainlens.load_one("sample_runs/overfitting_tensorboard")
+>>> print(run.frame()[["metric", "split", "step", "value"]].head(3).to_string(index=False))
+metric split  step    value
+  loss train    10 1.749170
+  loss train    20 1.610264
+  loss train    30 1.408775
+
+One flipped bit costs one record:
+
+>>> (file,) = Path("sample_runs/overfitting_tensorboard").glob("events*")
+>>> data = bytearray(file.read_bytes())
+>>> data[5000] ^= 1
+>>> Path("damaged").mkdir()
+>>> _ = Path("damaged", file.name).write_bytes(data)
+>>> damaged = trainlens.load_one("damaged")
+>>> run.points - damaged.points
+1
+>>> damaged.notices[0].message
+'the checksum of a record does not match its data; skipped to the next intact record'
 """
 
 from __future__ import annotations

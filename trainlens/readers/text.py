@@ -10,6 +10,48 @@ Hugging Face, fairseq, timm, detectron2, MMEngine, Megatron, torchtitan, nnU-Net
 LightGBM, CatBoost, scikit-learn, Caffe, Darknet, ESPnet, Marian,
 spaCy, boxes of reinforcement learning, columns under a heading, and files of two columns, a step
 and a number.
+
+Recognition
+-----------
+Lines of which some say a step or an epoch together with a known metric, a table of such names, or
+two columns of a step and a number; both ends of the file are looked at. Source code, documents and
+settings are known by their suffixes and are none. So is a file that holds a zero byte early.
+
+Damage
+------
+A line without a metric is passed over, whatever it holds. The last number of a line without an end
+is left out: half a number reads as a whole one. Lines of several processes in one file are told
+apart by their ranks. What the training itself says of faults (a traceback, lost memory, a step
+whose loss was skipped) becomes a notice with its step.
+
+Limits
+------
+Numbers are as exact as they were printed. Times are those of the lines, where these have dates. A
+log in which no line says at which step or epoch a number stands is no log: `trainlens ls --all`
+says so.
+
+Examples
+--------
+>>> import trainlens
+>>> from pathlib import Path
+>>> text = '''lr: 0.0001
+... step 10/100 loss=2.30 lr=1e-4
+... step 20/100 loss=2.10 lr=1e-4
+... val: step 20 loss=2.2
+... step 30/100 loss=1.'''
+>>> _ = Path("train.log").write_text(text)
+>>> run = trainlens.load_one("train.log")
+>>> print(run.frame()[["metric", "split", "step", "value"]].to_string(index=False))
+metric split  step  value
+  loss train    10 2.3000
+  loss train    20 2.1000
+    lr train    10 0.0001
+    lr train    20 0.0001
+  loss   val    20 2.2000
+>>> print(run.config)
+{'lr': 0.0001, 'planned_steps': 100}
+>>> print(*run.notices)
+train.log, bytes 93-112: the last line has no end; its last number was left out
 """
 
 from __future__ import annotations

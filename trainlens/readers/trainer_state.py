@@ -13,6 +13,44 @@ the configuration, as ``train_loss_mean``, and so do its runtime and throughput.
 The Trainer rounds losses to four digits, and by default (``logging_nan_inf_filter``) it leaves
 NaN and infinite losses out of the mean that it logs: a loss of exactly 0.0 can stand for either.
 There are no times in this format.
+
+Recognition
+-----------
+A JSON object with a ``log_history`` and two more keys of the Trainer, whatever its name; by its
+name where its beginning is damaged. A folder with such a file, or with checkpoints that hold one.
+
+Damage
+------
+Every complete entry of a torn or damaged state is kept; what only an older checkpoint still has
+whole is taken from there. What is lost is counted.
+
+Limits
+------
+See above: rounded losses, no times, and NaN that the Trainer hid. A state of more than 1 GiB is
+passed over.
+
+Examples
+--------
+>>> import json, trainlens
+>>> from pathlib import Path
+>>> state = {
+...     "best_metric": None, "epoch": 1.0, "global_step": 20, "max_steps": 100,
+...     "log_history": [
+...         {"epoch": 0.5, "step": 10, "learning_rate": 5e-05, "loss": 2.3},
+...         {"epoch": 1.0, "step": 20, "eval_loss": 2.2},
+...         {"epoch": 1.0, "step": 20, "train_loss": 2.25, "train_runtime": 60.0},
+...     ],
+... }
+>>> Path("output").mkdir()
+>>> _ = Path("output/trainer_state.json").write_text(json.dumps(state))
+>>> run = trainlens.load_one("output")
+>>> print(run.frame()[["metric", "split", "step", "epoch", "value"]].to_string(index=False))
+       metric split  step  epoch   value
+learning_rate train    10    0.5 0.00005
+         loss train    10    0.5 2.30000
+         loss   val    20    1.0 2.20000
+>>> run.config["train_loss_mean"], run.config["planned_steps"]
+(2.25, 100)
 """
 
 from __future__ import annotations

@@ -4,6 +4,61 @@ The history becomes series, readings of the machine become series under ``system
 configuration is read as far as the log has it, else from ``config.yaml``. Where the history is
 empty or damaged, the summary gives the final values. Checksums are verified; behind damage the
 next chunk that is intact is searched for, byte by byte.
+
+Recognition
+-----------
+A file that begins with the mark of W&B, or a folder that is named like one of its runs and holds
+such a file. Confidence 0.6 where a file is only named like one and holds no text.
+
+Dialects
+--------
+The log itself, of W&B 0.10 and later, finished or not, in ``wandb/run-*`` and ``offline-run-*``.
+Metrics that ``define_metric`` gives an axis of their own stand on it, where that axis counts steps.
+
+Damage
+------
+See above: by checksum, chunk by chunk. A last record that is not whole waits for the next look. A
+run without an exit record is told as unfinished; one that ended with an error, with its code.
+
+Limits
+------
+Nothing is fetched from a server: what a run of the cloud did not keep on disk is not there. Media,
+tables and histograms are passed over. The summary has final values only, so they are used only
+where the history is lost.
+
+Examples
+--------
+The log of a run with one setting and two rows:
+
+>>> import base64, trainlens
+>>> from pathlib import Path
+>>> data = bytearray(
+...     base64.b64decode(
+...         "OlcmQuG+ABXaZmwuAAGKASAKBmFiYzEyMyIMCgoKAmxyggEDMC4xQghjYWxtLXN1bsIMCAoGYWJj"
+...         "MTIz7Zf8PUQAARI3CgwKBV9zdGVwggECMTAKGQoKX3RpbWVzdGFtcIIBCjE2MDAwMDAwMTAKDAoE"
+...         "bG9zc4IBAzIuM8IMCAoGYWJjMTIza969YEQAARI3CgwKBV9zdGVwggECMjAKGQoKX3RpbWVzdGFt"
+...         "cIIBCjE2MDAwMDAwMjAKDAoEbG9zc4IBAzIuMcIMCAoGYWJjMTIzg/LgYw4AAZIBAMIMCAoGYWJj"
+...         "MTIz"
+...     )
+... )
+>>> Path("run-20240101_120000-abc123").mkdir()
+>>> log = Path("run-20240101_120000-abc123/run-abc123.wandb")
+>>> _ = log.write_bytes(data)
+>>> run = trainlens.load_one(log.parent)
+>>> print(run.frame()[["metric", "split", "step", "wall_time", "value"]].to_string(index=False))
+metric split  step    wall_time  value
+  loss train    10 1600000010.0    2.3
+  loss train    20 1600000020.0    2.1
+>>> run.config["lr"], run.config["wandb"]["name"]
+(0.1, 'calm-sun')
+
+One flipped bit costs one record:
+
+>>> data[80] ^= 1
+>>> _ = log.write_bytes(data)
+>>> damaged = trainlens.load_one(log.parent)
+>>> damaged.points, damaged.notices[0].message
+(1, 'a checksum does not match; skipped to the next intact record')
 """
 
 from __future__ import annotations

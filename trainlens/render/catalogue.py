@@ -13,14 +13,15 @@ from typing import Any
 import click
 
 from trainlens import words
-from trainlens.catalogue import Entry, Setting
+from trainlens.catalogue import Entry, Setting, body, settings_of
 from trainlens.render.text import clean, table
 from trainlens.rules._measured import Measured
 from trainlens.rules.base import SUBJECTS, Rule
 
 SCHEMA = "trainlens.rules/1"
 _UNKNOWN = "–"
-GENERATED = "trainlens rules --md --no-plugins > docs/rules.md"
+FOLDER = "rules"
+"""Where the pages of single rules lie, beside the index of them."""
 
 
 # --- terminal -------------------------------------------------------------------------------
@@ -61,10 +62,11 @@ def advice(entry: Entry) -> str:
     lines = [
         f"{click.style(rule.name, bold=True)}  {rule.severity.value} · {SUBJECTS[rule.about]}",
         "",
-        clean_lines(rule.advice),
+        clean(rule.title) + ".",
         "",
+        *([clean_lines(text), ""] if (text := body(rule)) else []),
     ]
-    lines += [_setting_line(rule, s) for s in entry.settings] or ["  no settings"]
+    lines += [line for s in entry.settings for line in _setting_lines(rule, s)] or ["  no settings"]
     lines += ["", *_facts(entry)]
     return "\n".join(lines)
 
@@ -74,16 +76,19 @@ def clean_lines(text: str) -> str:
     return "\n".join(map(clean, text.splitlines()))
 
 
-def _setting_line(rule: Rule, setting: Setting) -> str:
-    unit = f"   {setting.unit}" if setting.unit else ""
-    return f"  --set {rule.name}.{setting.name}={setting.default}{unit}"
+def _setting_lines(rule: Rule, setting: Setting) -> Iterator[str]:
+    unit = f"   {clean(setting.unit)}" if setting.unit else ""
+    yield f"  --set {rule.name}.{setting.name}={setting.default}{unit}"
+    if setting.meaning:
+        yield f"      {clean(setting.meaning)}"
 
 
-def _facts(entry: Entry) -> Iterator[str]:
+def _facts(entry: Entry, alone: bool = False) -> Iterator[str]:
+    """What is known of a rule; `alone` leaves out what has a heading of its own."""
     rule = entry.rule
     if rule.requires:
         yield f"Judged after: {', '.join(rule.requires)}"
-    for profile, held in entry.variants:
+    for profile, held in () if alone else entry.variants:
         yield f"In profile {profile}: {_variant(held)}"
     yield f"Measured: {measured_on(entry.measured)}"
     if entry.package:
@@ -149,14 +154,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
 def page(entries: Sequence[Entry], profile: str) -> str:
     """All rules as Markdown."""
     about = "" if profile == "default" else f" of the profile {profile}"
-    parts = [
-        f"# The rules{about}",
-        f"Made by `{GENERATED}`; `trainlens rules RULE` says the same of one rule. Precision is "
-        "the share of findings that are right, recall the share of clear faults that are found, "
-        f"on the labelled benchmark; “{_UNKNOWN}”: not measured. Every setting is changed by "
-        "`--set RULE.SETTING=VALUE` or in [`trainlens.toml`](settings.md).",
-        _overview(entries),
-    ]
+    say = "Made by `trainlens rules --md`; `trainlens rules RULE` says the same of one rule."
+    where = "in `trainlens.toml`"
+    parts = [f"# The rules{about}", f"{say} {_figures_mean(where)}", _overview(entries)]
     subject = None
     for entry in entries:
         if entry.rule.about != subject:
@@ -166,9 +166,67 @@ def page(entries: Sequence[Entry], profile: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _overview(entries: Sequence[Entry]) -> str:
+def index(entries: Sequence[Entry]) -> str:
+    """A table of rules for a folder of documentation, each with a link to its page in `FOLDER`."""
+    return _overview(entries, f"{FOLDER}/{{}}.md")
+
+
+def explained() -> str:
+    """What the figures of an index mean, and how settings are changed."""
+    return _figures_mean("in [`trainlens.toml`](settings.md)")
+
+
+def rule_page(entry: Entry) -> str:
+    """One rule as a page of Markdown: advice, settings, facts, and what other profiles do."""
+    rule = entry.rule
+    parts = [f"# {rule.name}", f"*{rule.severity.value}* · {SUBJECTS[rule.about]}"]
+    parts += [f"**{_escaped(rule.title)}.**", *_body(rule)]
+    facts = [
+        f"- Profile: {rule.profile}", *(f"- {_escaped(fact)}" for fact in _facts(entry, True)),
+    ]  # fmt: skip
+    parts += ["## Settings", *_settings(rule, entry.settings), "\n".join(facts)]
+    for profile, held in entry.variants:
+        parts += [f"## In the profile {profile}", f"**{_escaped(held.title)}.**", *_body(held)]
+        parts += [*_settings(held, settings_of(held)), f"- Source: {_escaped(clean(held.source))}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _body(rule: Rule) -> list[str]:
+    """The advice without its title and its settings, where there is more."""
+    text = body(rule)
+    return [text] if text else []
+
+
+def _settings(rule: Rule, settings: Sequence[Setting]) -> list[str]:
+    """Table of the settings, and how one is changed."""
+    if not settings:
+        return ["No settings."]
+    first = settings[0]
+    profile = "" if rule.profile == "default" else f" --profile {rule.profile}"
+    change = f"trainlens diagnose PATH{profile} --set {rule.name}.{first.name}={first.default}"
+    return [_table(settings), f"```console\n$ {change}\n```"]
+
+
+def _table(settings: Sequence[Setting]) -> str:
+    rows = [f"| `{s.name}` | {s.default} | {s.unit} | {_cell(s.meaning)} |" for s in settings]
+    return "\n".join(["| setting | default | unit | meaning |", "|---|---|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _figures_mean(where: str) -> str:
+    return (
+        "Precision is the share of findings that are right, recall the share of clear faults that "
+        f"are found, on the labelled benchmark; “{_UNKNOWN}”: not measured. Every setting is "
+        f"changed by `--set RULE.SETTING=VALUE` or {where}."
+    )
+
+
+def _overview(entries: Sequence[Entry], link: str = "#{}") -> str:
     rows = [
-        f"| [`{e.rule.name}`](#{e.rule.name}) | {e.rule.severity.value} | "
+        f"| [`{e.rule.name}`]({link.format(e.rule.name)}) | {e.rule.severity.value} | "
         f"{' | '.join(figures(e.measured))} | {e.rule.title} |"
         for e in entries
     ]
@@ -180,12 +238,9 @@ def _section(entry: Entry) -> Iterator[str]:
     rule = entry.rule
     yield f"### {rule.name}"
     yield f"*{rule.severity.value}* · {rule.title}."
-    body = "\n".join(rule.advice.splitlines()[1:]).strip()
-    if body:
-        yield body
+    yield from _body(rule)
     if entry.settings:
-        rows = [f"| `{s.name}` | {s.default} | {s.unit} |" for s in entry.settings]
-        yield "\n".join(["| setting | default | unit |", "|---|---|---|", *rows])
+        yield _table(entry.settings)
     facts = [f"- {_escaped(fact)}" for fact in _facts(entry)]
     yield "\n".join(facts)
 

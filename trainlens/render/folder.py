@@ -137,15 +137,22 @@ def write_pages(
     if told is not None:
         told(built)
     written.append(folder / "report.json")
-    write_text(written[-1], *json.pieces(built.judged, lambda: notices), "\n")
+    more = {} if comparison is None else {"comparison": _brief(comparison)}
+    write_text(written[-1], *json.pieces(built.judged, lambda: notices, **more), "\n")
     return written + ([write_comparison(comparison, folder)] if comparison is not None else [])
+
+
+def _brief(comparison: Comparison) -> dict[str, Any]:
+    from trainlens.render.comparison import json
+
+    return json.brief(comparison)
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write the comparison of the runs of a report beside its page."""
     from trainlens.render.comparison import json
 
-    path = folder / "comparison.json"
+    path = folder / json.FILE
     write_text(path, json.dumps(comparison), "\n")
     return path
 

@@ -55,7 +55,9 @@ def dumps(diagnoses: Iterable[Diagnosis | Judged], notices: Sequence[Notice] = (
 
 
 def pieces(
-    diagnoses: Iterable[Diagnosis | Judged], notices: Callable[[], Sequence[Notice]]
+    diagnoses: Iterable[Diagnosis | Judged],
+    notices: Callable[[], Sequence[Notice]],
+    **more: Any,
 ) -> Iterator[str]:
     """The text of `dumps` piece by piece, so that many runs need not be held at once.
 
@@ -65,6 +67,8 @@ def pieces(
         Taken one after the other.
     notices : callable
         Asked when the last run has been told: some are only found while reading.
+    **more
+        Plain JSON values of further keys, behind the others.
     """
     yield f'{{\n  "schema": "{SCHEMA}",\n  "runs": ['
     comma = ""
@@ -73,7 +77,10 @@ def pieces(
         yield f"{comma}\n    {_indented(_run(told), 4)}"
         comma = ","
     end = "\n  ]" if comma else "]"
-    yield f'{end},\n  "notices": {_indented([notice_dict(n) for n in notices()], 2)}\n}}'
+    yield f'{end},\n  "notices": {_indented([notice_dict(n) for n in notices()], 2)}'
+    for key, value in more.items():
+        yield f',\n  "{key}": {_indented(value, 2)}'
+    yield "\n}"
 
 
 def _indented(value: Any, by: int) -> str:

@@ -195,11 +195,11 @@ def _runs(report: Report, runs: Sequence[RunSummary], title: str) -> Iterator[st
 
 def _compared(report: Report) -> Iterator[str]:
     if report.comparison is not None:
-        from trainlens.render.comparison import IN_REPORT
+        from trainlens.render.comparison import in_report
         from trainlens.render.comparison.markdown import page as compared
 
         yield f"## Compared with {escaped(report.comparison.baseline)}"
-        yield compared(report.comparison, below=2, parts=IN_REPORT).rstrip("\n")
+        yield compared(report.comparison, below=2, parts=in_report(report.comparison)).rstrip("\n")
 
 
 def _tables(report: Report) -> Iterator[str]:

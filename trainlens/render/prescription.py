@@ -16,21 +16,21 @@ _SHOWN = 8
 """Expectations that are told; the patch has all."""
 
 
-def prescription(made: Plan, rule: str = "", *, columns: int = 80) -> str:
+def prescription(made: Plan, *rules: str, columns: int = 80) -> str:
     """A plan as text: for each fault what to change in which order, why, and how to verify it.
 
     Parameters
     ----------
     made : Plan
-    rule : str
-        The rule that was asked for, empty without one.
+    *rules : str
+        The rules that were asked for.
     columns : int
         Width to wrap at.
     """
     told = made.told
     lines = [text.heading(told), *text.verdict(told, columns)]
     if not made.findings:
-        why = f"no finding of {rule}" if rule else "nothing to change"
+        why = f"no finding of {', '.join(rules)}" if rules else "nothing to change"
         return "\n".join([*lines, "", *text.wrapped("", f"{why}.".capitalize(), "  ", columns)])
     for number, finding in enumerate(made.findings, 1):
         lines += ["", *_finding(number, finding, made, columns)]

@@ -271,12 +271,12 @@ def _lines(told: Table, columns: int, paint: Callable[[int, str], str] | None = 
 
 def _compared(report: Report, columns: int) -> Iterator[list[str]]:
     if report.comparison is not None:
-        from trainlens.render.comparison import IN_REPORT
+        from trainlens.render.comparison import in_report
         from trainlens.render.comparison.text import page as compared
 
         title = f"Compared with {clean(report.comparison.baseline)}"
         yield [_bold(title)]
-        yield [compared(report.comparison, columns=columns, parts=IN_REPORT)]
+        yield [compared(report.comparison, columns=columns, parts=in_report(report.comparison))]
 
 
 def _settings(report: Report, columns: int) -> Iterator[list[str]]:

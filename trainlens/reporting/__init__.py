@@ -11,6 +11,7 @@ import numpy as np
 
 from trainlens import words
 from trainlens.judged import Judged, overall
+from trainlens.leaves import IDENTITY
 from trainlens.reporting.charts import KEY_CHARTS, Chart, Line, build_charts
 from trainlens.reporting.digest import Digest, digest, glance, together
 from trainlens.reporting.findings import (
@@ -35,6 +36,7 @@ from trainlens.reporting.runs import (
     RunSummary,
     Standing,
     looks,
+    looks_of_sides,
 )
 from trainlens.reporting.selection import Choice, choose
 from trainlens.reporting.sweep import Axis, Sweep, sweep
@@ -246,7 +248,7 @@ def build(
     """
     digests = together(_digests(list(diagnoses), now))
     choice = choice or choose(digests)
-    runs = _placed(digests, choice.key)
+    runs = _placed(digests, choice.key, comparison)
     return Report(
         title=title or _title(runs),
         command=command,
@@ -311,8 +313,14 @@ def _digests(given: Sequence[Diagnosis | Digest], now: float) -> list[Digest]:
     return [digest(d, runs=len(given), now=now) if isinstance(d, Diagnosis) else d for d in given]
 
 
-def _placed(digests: Sequence[Digest], key: Key | None) -> tuple[RunSummary, ...]:
-    chosen = looks([d.told.flagged for d in digests])
+def _placed(
+    digests: Sequence[Digest], key: Key | None, comparison: Comparison | None
+) -> tuple[RunSummary, ...]:
+    if comparison is not None and comparison.of_groups:
+        sides = [{run.name for run in arm.runs} for arm in comparison.arms]
+        chosen = looks_of_sides([d.told.name for d in digests], sides)
+    else:
+        chosen = looks([d.told.flagged for d in digests])
     return tuple(
         d.summary.placed(i, look, d.ranked(key))
         for i, (d, look) in enumerate(zip(digests, chosen, strict=True))
@@ -375,14 +383,8 @@ def _span(runs: Sequence[RunSummary]) -> str:
     return f"{told}, {points}{lasted}"
 
 
-# What tells runs apart without being a choice of anybody.
-_IDENTITY = frozenset(
-    {"run", "created", *(f"aim.{x}" for x in ("hash", "name", "created", "end_time"))}
-)
-
-
 def _is_setting(key: str, value: str) -> bool:
-    return key not in _IDENTITY and value not in ("", "{}")
+    return key not in IDENTITY and value not in ("", "{}")
 
 
 def _differences(runs: Sequence[RunSummary]) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens.compact import Compact
+from trainlens.detect.rates import schedule_of
 from trainlens.run import Run, Series
 
 _MOST = 8
@@ -26,7 +27,8 @@ class Phase(Compact):
 def phases(run: Run) -> tuple[Phase, ...]:
     """What the learning rate, the dropout rate and counts of parameters say about the phases.
 
-    A warmup ends at the first step near the peak, where the rate began below half of it. A drop
+    A warmup ends with the one that is recognised in the schedule, at the latest at the first step
+    near the peak, where the rate began below half of it. A drop
     is a fall by a third or more within one record. More parameters that are trained, or fewer
     frozen ones (by the role or the name of a series), are an unfreezing. At most eight phases
     are told, in order of steps.
@@ -48,6 +50,8 @@ def _rate_phases(rate: Series) -> list[Phase]:
     found = []
     if peak > 0 and value[0] < 0.5 * peak:
         top = int(np.argmax(value >= 0.999 * peak))
+        if known := schedule_of(rate).warmup:  # the peak may come later, by a rate that is raised
+            top = min(top, int(np.searchsorted(step, known)))
         if top > 1:
             found.append(Phase(int(step[top]), "warmup ends"))
     with np.errstate(divide="ignore", invalid="ignore"):

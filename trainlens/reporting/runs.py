@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.compact import Compact
+from trainlens.detect.rates import planned_total
 from trainlens.judged import Judged
 from trainlens.leaves import leaves
 from trainlens.reporting.phases import Phase, phases
@@ -185,6 +186,26 @@ def looks(flagged: Sequence[bool]) -> Iterator[tuple[int | None, int]]:
         yield (k % _COLOURS, k // _COLOURS) if flag or k < spare else (None, 0)
 
 
+def looks_of_sides(
+    names: Sequence[str], sides: Sequence[Collection[str]]
+) -> Iterator[tuple[int | None, int]]:
+    """Colour and dash of each run where several are one side of a comparison: those of its side.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the runs.
+    sides : sequence of collection of str
+        The names of the runs of each side. Of more than can be told apart with dashes the first,
+        the baseline, has a colour.
+    """
+    coloured = sides if len(sides) <= 2 * _COLOURS else sides[:1]
+    place = {name: k for k, side in enumerate(coloured) for name in side}
+    for name in names:
+        k = place.get(name)
+        yield (None, 0) if k is None else (k % _COLOURS, k // _COLOURS)
+
+
 def summarise(run: Run, told: Judged, now: float) -> RunSummary:
     """What a report says about a run, before it knows the others.
 
@@ -208,7 +229,7 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         points=run.points,
         attempts=_attempts(run),
         age=age,
-        running=age is not None and age < max(120.0, 5 * rhythm),
+        running=age is not None and age < max(120.0, 5 * rhythm) and not _at_its_end(run, pace),
         seconds=None if times is None else times[1] - times[0],
         rate=_rate(pace, seconds),
         gaps=_gaps(pace, seconds, rhythm),
@@ -222,6 +243,15 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         notices=run.notices,
         sketches=sketches(run),
     )
+
+
+def _at_its_end(run: Run, pace: Series | None) -> bool:
+    """Whether the last record is that of the last step planned, or the last one due before it."""
+    total = planned_total(run, pace) if pace is not None else None
+    if total is None or pace is None or run.steps is None:
+        return False
+    interval = median(np.diff(pace.step).astype(np.float64)) if len(pace) > 1 else 0.0
+    return run.steps[1] + interval >= total
 
 
 def standings(run: Run) -> dict[Key, Ranked]:

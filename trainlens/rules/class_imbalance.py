@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.layers import fate_of_loss, layers, setting
+from trainlens.detect.layers import fate_of_loss, layers, one_class_batches, setting
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
@@ -39,13 +39,23 @@ def class_imbalance(
     What to do: count the classes of the data set; resample (a sampler that balances the classes)
     or weight the loss; judge by a measure that does not reward the largest class (macro F1,
     balanced accuracy).
+
+    Settings
+    --------
+    majority : share of the data
+        That one class may have.
+    few : share of the expected classes
+        A batch that holds fewer has few.
+    min_points : points
+        Fewer are not judged.
     """
     shares = _shares(run)
     found = []
     if shares:
         found.append(_by_class(*shares, majority))
     else:
-        found += [_largest(s, majority, min_points) for s in run.with_role("majority-share")]
+        alone = one_class_batches(run)
+        found += [_largest(s, majority, min_points, alone) for s in run.with_role("majority-share")]
     found += _mixing(run, shares[1] if shares else {}, few, min_points)
     if not found:
         yield skip("shares of the classes are not in this log")
@@ -91,7 +101,7 @@ def _by_class(series: Series, shares: dict[str, float], majority: float) -> Find
     )
 
 
-def _largest(series: Series, majority: float, min_points: int) -> Finding:
+def _largest(series: Series, majority: float, min_points: int, alone: bool) -> Finding:
     curve = series.finite
     if not len(curve) or not 0 <= float(curve.value.min()) <= float(curve.value.max()) <= 100:
         return skip(f"{series.metric} is no share", series)
@@ -103,6 +113,13 @@ def _largest(series: Series, majority: float, min_points: int) -> Finding:
         )
     level = median(curve.value) / (100.0 if float(curve.value.max()) > 1.0 else 1.0)
     evidence = {"largest": level, "threshold": majority, "points": len(curve)}
+    if alone and level == 1.0:
+        return inconclusive(
+            "cannot tell: each batch holds one class, so its largest class has all of it whatever "
+            "the data hold",
+            series,
+            evidence=evidence,
+        )
     if level <= majority:
         return passed(
             f"The largest class makes up {words.percent(level)}.", series, evidence=evidence

@@ -39,6 +39,17 @@ def dead_relu(
 
     What to do: lower the learning rate or warm it up (one large update is what kills units);
     leaky ReLU or GELU; Kaiming initialisation; normalisation before the activation.
+
+    Settings
+    --------
+    dead : share of the units
+        Above it a layer is dead.
+    units : share of the units
+        Above it a layer counts where many layers do.
+    share : share of the layers
+        That must be above `units`.
+    min_points : points
+        Fewer are not judged.
     """
     found = layers(run, "zero-fraction", whole=True)
     known = [(x, level) for x in found if (level := _level(x)) is not None]

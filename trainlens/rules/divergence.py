@@ -29,13 +29,23 @@ def divergence(
     The level at the end (median of the last tenth) is more than `ratio` times the best level
     before, or it has climbed steadily by more than `slow` since a best level in the later part, or
     by 1.3 since any and stayed; and the rise is `z` standard deviations of a level (twice as many
-    for the last), with the autocorrelation of the noise counted in. A rise that the curve has shown
-    before and taken back, as cyclic learning rates do, does not count; nor does a spike that came
-    back. At the very end, 15 points above `ratio`, or 3 that reach ten times the level, are enough.
-    A validation loss that rises while the training loss falls is `overfitting`. Where a loss can be
-    0 or negative, rises are measured against its drop so far.
+    for the last), with the autocorrelation of the noise counted in. Of a steady climb half of `z`
+    is enough where the line from its beginning to the end leads up by 4.5 standard errors. A rise
+    that the curve has shown before and taken back, as cyclic learning rates do, does not count; nor
+    does a spike that came back. At the very end, 15 points above `ratio`, or 3 that reach ten times
+    the level, are enough. A validation loss that rises while the training loss falls is
+    `overfitting`. Where a loss can be 0 or negative, rises are measured against its drop so far.
 
-    Settings: `ratio`, `slow`, `z`, `least_points`.
+    Settings
+    --------
+    ratio : times
+        Of the best level before: a level at the end above it is a fault.
+    slow : times
+        The same for a loss that has climbed steadily.
+    z : standard deviations of a level
+        What the rise must exceed as well.
+    least_points : points
+        Fewer are not judged.
     """
     series = run.main("loss", "train") or run.main("loss")
     if series is None:

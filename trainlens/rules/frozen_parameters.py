@@ -41,6 +41,15 @@ def frozen_parameters(
 
     What to do: look which parameters have requires_grad off, whether the optimizer was given
     those that were unfrozen later, and whether something between them and the loss is detached.
+
+    Settings
+    --------
+    lasting : points
+        In a row with a gradient norm of exactly 0.
+    share : share of the run
+        That these points must make up.
+    min_points : points
+        Fewer are not judged.
     """
     found = [
         *_by_count(run, min_points),

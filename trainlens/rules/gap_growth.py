@@ -9,7 +9,7 @@ import numpy as np
 
 from trainlens import words
 from trainlens.detect.curves import curve_of
-from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
+from trainlens.rules.base import Finding, Status, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.blocks import Floats, condense
 from trainlens.stats.gains import Gain, bent, gain
@@ -32,6 +32,7 @@ def gap_growth(
     follow: float = 0.25,
     z: float = 2.6,
     wide: float = 0.35,
+    early: float = 0.15,
 ) -> Iterator[Finding]:
     """The gap between validation and training widens while validation stays flat.
 
@@ -39,17 +40,37 @@ def gap_growth(
     interval. Over the last half, or the last three quarters, of the evaluations the gap must have
     widened by `least_widening` of the validation level and `z` standard errors, and validation
     have gained less than `follow` of that. Where validation gets worse, that is ``overfitting``.
-    It is a warning where the gap has widened by `wide` of the validation level, else a note.
+    It is a warning where the gap has widened by `wide` of the validation level, else a note. A
+    note as well where dropout acts from the first record on and the gap is at least `early` of the
+    validation level in the first fifth of the evaluations already, and over all of them: the usual
+    median of each.
 
     What it means: the model still fits the training data better, and nothing of it carries over.
     No harm by itself; further training is unlikely to pay. What to do: stop, or regularise.
+
+    Settings
+    --------
+    least_widening : share of the validation level
+        By which the gap must have widened.
+    follow : share of the widening
+        From this gain of validation on, validation follows.
+    z : standard errors
+        What the widening must exceed as well.
+    wide : share of the validation level
+        A widening from which on it is a warning.
+    early : share of the validation level
+        A gap that is told where it is there from the start, under dropout.
     """
     pairs = _pairs(run)
     if not pairs:
         yield skip(_why_none(run))
         return
+    dropout = _dropout(run)
     for val, train in pairs:
-        yield _judge(val, train, least_widening, follow, z, wide)
+        found = _judge(val, train, least_widening, follow, z, wide)
+        if found.status is Status.PASS and dropout > 0:
+            found = _from_the_start(val, _match(val, train), early, dropout) or found
+        yield found
 
 
 def _pairs(run: Run) -> list[tuple[Series, Series]]:
@@ -113,6 +134,16 @@ def _scale(level: Floats) -> float:
     return size if size > 0 else 1.0
 
 
+def _dropout(run: Run) -> float:
+    """Dropout rate where dropout acts from the first record on, else 0."""
+    first, last = run.steps or (0, 0)
+    for series in run.with_role("dropout", "train"):
+        rate = series.finite
+        if len(rate) and rate.step[0] <= first + 0.02 * (last - first):
+            return float(rate.value[0])
+    return 0.0
+
+
 def _judge(
     val: Series, train: Series, least_widening: float, follow: float, z: float, wide: float
 ) -> Finding:
@@ -159,6 +190,32 @@ def _widening(
     if grown < least or wider.upper(z) > 0 or better.value > follow * grown:
         return None
     return grown, better
+
+
+def _from_the_start(val: Series, m: _Matched, least: float, dropout: float) -> Finding | None:
+    """A note where the gap is wide from the first fifth of the evaluations on."""
+    gap = m.val - m.train
+    share = gap / np.maximum(m.val, 1e-12) if bool(np.all(m.val > 0)) else gap
+    k = max(3, len(gap) // 5)
+    first, whole = median(share[:k]), median(share)
+    if min(first, whole) < least:
+        return None
+    return fail(
+        f"{val.split} {val.metric} lags far behind training from the start: the gap is "
+        f"{words.percent(first, 2)} of the validation level up to step "
+        f"{words.step(int(m.step[k - 1]))}, {words.percent(whole, 2)} over the whole run, and "
+        f"dropout acts from the first step (rate {words.number(dropout, 2)}).",
+        val,
+        first_step=int(m.step[0]),
+        last_step=int(m.step[k - 1]),
+        evidence={
+            "gap_share_early": first,
+            "gap_share": whole,
+            "dropout": dropout,
+            "matched": len(gap),
+        },
+        confidence=0.6,
+    )
 
 
 def _widens(

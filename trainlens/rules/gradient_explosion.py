@@ -33,7 +33,16 @@ def gradient_explosion(
     ``seed`` has one, 100). An error where the training loss was hurt at that time, a warning for
     three or more such norms, info for one or two that clipping or luck took care of.
 
-    Settings: `ratio`, `z`, `least_points`, `most` (findings; the largest are kept).
+    Settings
+    --------
+    ratio : times
+        Of the median before: what a norm must exceed.
+    z : standard deviations of the log
+        What it must exceed as well.
+    least_points : points
+        Fewer are not judged.
+    most : findings
+        The largest are kept.
     """
     series = gradient_norm(run)
     if series is None:

@@ -59,6 +59,17 @@ def gradient_vanishing(
     What to do: check that the loss is connected to the parameters (no detach, no saturated
     output), then activations and initialisation (ReLU or GELU, Kaiming, normalisation, residual
     connections), then the learning rate that killed the units.
+
+    Settings
+    --------
+    decay : share of the usual norm
+        To which it must fall and stay.
+    tiny : unit of the norm
+        What a norm is below from the start.
+    layer_ratio : times
+        Norm of the first layer over that of the last, below which it is told.
+    min_points : points
+        Fewer are not judged.
     """
     series = gradient_norm(run)
     if series is None:

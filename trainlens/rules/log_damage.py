@@ -27,6 +27,11 @@ def log_damage(run: Run, *, share: float = 0.01) -> Iterator[Finding]:
     What to do: copy the log again from where it was written, if that is intact; look for a full
     disk, for two processes that write one file, or for files that Git LFS has not fetched. The
     places are listed under data quality.
+
+    Settings
+    --------
+    share : share of the records
+        Lost: from there on it is a warning.
     """
     found = [n for n in run.notices if n.kind in _DAMAGE or n.lost]
     if not found:

@@ -52,8 +52,12 @@ def loss_spike(run: Run, *, least_points: int = 30, most: int = 5) -> Iterator[F
     random places all along the run share a second, higher level, that is one note; only spikes
     clearly above it are findings.
 
-    Settings: `least_points` (fewer are not judged), `most` (findings; the largest warnings
-    are kept).
+    Settings
+    --------
+    least_points : points
+        Fewer are not judged.
+    most : findings
+        The largest warnings are kept.
     """
     series = run.main("loss", "train")
     if series is None:

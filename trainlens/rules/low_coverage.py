@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
+from trainlens.roles import normalise
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
 from trainlens.stats.noise import median
@@ -26,19 +27,30 @@ def low_coverage(
 
     The run is cut into up to 50 windows of at least 5 points; a window counts by its median, so
     that single poor batches do not. A fault where at least `share` of the windows are low, or the
-    last tenth of the run is.
+    last tenth of the run is. Where the log has a weight that falls with the coverage
+    (coverage_weight), to a quarter of what it is elsewhere or less, what rests on these inputs
+    hardly counts: then it is an information only.
 
     What to do: look at what makes inputs invalid (projection, masks, missing modalities); until
     then let the weight of the losses that rest on them follow the coverage.
+
+    Settings
+    --------
+    threshold : share of the inputs
+        Below it a window is low.
+    share : share of the windows
+        That must be low.
+    min_points : points
+        Fewer are not judged.
     """
     found = run.with_role("coverage")
     if not found:
         yield skip("no coverage (valid_ratio) in this log")
     for series in found:
-        yield _judge(series, threshold, share, min_points)
+        yield _judge(run, series, threshold, share, min_points)
 
 
-def _judge(series: Series, threshold: float, share: float, min_points: int) -> Finding:
+def _judge(run: Run, series: Series, threshold: float, share: float, min_points: int) -> Finding:
     curve = series.finite
     n = len(curve)
     if n < min_points:
@@ -69,6 +81,7 @@ def _judge(series: Series, threshold: float, share: float, min_points: int) -> F
             series,
             evidence=evidence,
         )
+    evidence |= _weights(run, curve, value < threshold, min_points)
     return _low(series, curve, low, edge, evidence)
 
 
@@ -86,10 +99,40 @@ def _low(
     return fail(
         f"{series.metric} stays below {words.percent(evidence['threshold'])} in "
         f"{words.percent(evidence['share_of_windows'], 2)} of the run, the longest at {longest}; "
-        f"its median over the whole run is {words.percent(evidence['median'], 2)}.",
+        f"its median over the whole run is {words.percent(evidence['median'], 2)}."
+        f"{_told(evidence)}",
         series,
         first_step=first,
         last_step=last,
         evidence=evidence,
+        severity="info" if "weight_there" in evidence else None,
         confidence=0.95,
     )
+
+
+def _told(evidence: dict[str, float]) -> str:
+    """How far the weight falls, as a sentence."""
+    if "weight_there" not in evidence:
+        return ""
+    there, elsewhere = (words.number(evidence[f"weight_{x}"], 2) for x in ("there", "elsewhere"))
+    return (
+        f" coverage_weight falls from {elsewhere} to {there} there: what rests on these inputs "
+        "hardly counts."
+    )
+
+
+def _weights(
+    run: Run, curve: Series, low: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], least: int
+) -> dict[str, float]:
+    """Medians of a weight that falls with the coverage; nothing where none does."""
+    for weight in run.with_role("loss-weight"):
+        held = weight.finite
+        if not normalise(weight.metric).endswith("_coverage_weight_"):
+            continue
+        _, at, of = np.intersect1d(curve.step, held.step, return_indices=True)
+        there, elsewhere = (held.value[of][m] for m in (low[at], ~low[at]))
+        if min(len(there), len(elsewhere)) >= least:
+            a, b = median(there), median(elsewhere)
+            if a <= b / 4 and b > 0:
+                return {"weight_there": a, "weight_elsewhere": b}
+    return {}

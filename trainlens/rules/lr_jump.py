@@ -49,6 +49,13 @@ def lr_jump(run: Run, *, factor: float = 3.0, early: float = 0.2) -> Iterator[Fi
     What to do: look at what the training script does at that step: a scheduler built anew on
     resuming, a learning rate set by hand, two schedulers on one optimizer, a checkpoint without
     its scheduler.
+
+    Settings
+    --------
+    factor : times
+        Of the value within three points before: from there on a rise is a jump.
+    early : share of the run
+        In which a first stage with a small rate may end.
     """
     found = groups(run)
     if not found:

@@ -54,6 +54,19 @@ def memory_pressure(
     What to do: against a leak look for losses or outputs that are kept with their graph (use
     `.item()` or `.detach()`), and lists that grow; where memory is full take smaller batches with
     accumulation, or recompute activations.
+
+    Settings
+    --------
+    threshold : share of the limit
+        Above it memory is nearly full.
+    share : share of the run
+        In which it must be.
+    growth : share of the level
+        By which memory must grow to be a leak.
+    retries : count
+        Of cache given back, from which on full memory is a warning.
+    min_points : points
+        Fewer are not judged.
     """
     found = readings(run, "gpu-memory")
     if not found:

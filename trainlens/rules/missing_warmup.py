@@ -53,6 +53,15 @@ def missing_warmup(
 
     What to do: warm the learning rate up over some 5 % of the run, 100 steps at least; or lower
     its peak, or clip the gradient norm.
+
+    Settings
+    --------
+    early : share of the training
+        That is watched for what a warmup prevents.
+    least_rise : natural logarithm
+        By which the loss must rise there; 0.25 is 28 %.
+    times : times
+        By which that must exceed what the rest of the run shows.
     """
     series = run.main("learning-rate")
     if series is None:

@@ -45,6 +45,15 @@ def never_learned(
     What to do, in this order: check that every batch mixes the classes (sampler), then the
     balance of the classes, then the learning rate, then frozen parameters, then whether the
     gradient reaches them.
+
+    Settings
+    --------
+    min_points : points
+        Fewer are not judged.
+    flat : share of the level
+        Improvement that the data may still leave possible.
+    flat_at_chance : share of the level
+        The same at the level of guessing.
     """
     series = run.main("loss", "train") or run.main("loss")
     if series is None:
@@ -183,7 +192,8 @@ def _judge(run: Run, curve: Series, found: Learning, flat: float, at_chance: flo
     if not _is_flat(found, allowed):
         return inconclusive(
             f"cannot tell: no improvement so far, but at this noise one below "
-            f"{words.percent(found.reach, 2)} could not be seen; more points would settle it",
+            f"{words.percent(-math.expm1(-found.reach), 2)} could not be seen; more points would "
+            "settle it",
             curve,
             evidence=evidence,
         )

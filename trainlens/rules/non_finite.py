@@ -10,8 +10,10 @@ from trainlens import words
 from trainlens.detect.base import Event
 from trainlens.detect.non_finite import MACHINE, NonFiniteDetector
 from trainlens.rules.base import Finding, fail, passed, rule, skip
-from trainlens.run import Run, Series
+from trainlens.run import Ints, Run, Series
 from trainlens.stats.noise import median
+
+_SKIPPED = "skipped_updates"
 
 
 @rule(
@@ -26,8 +28,9 @@ def non_finite(run: Run) -> Iterator[Finding]:
     Every logged point is looked at, those of superseded attempts too. In a loss it is an error
     (info where only an attempt that was started over had it, and training then went on); in a
     gradient norm or a metric a warning. Info only: a metric that is never a number or that is
-    NaN where it was not computed (every other row, or padding at the end), and single infinite
-    gradient norms, which mixed-precision loss scaling produces and skips.
+    NaN where it was not computed (every other row, or padding at the end), single infinite
+    gradient norms, which mixed-precision loss scaling produces and skips, and what a guard kept
+    from the weights: a count skipped_updates rises wherever the value is no number.
     """
     looked = [s for s in run.series.values() if len(s) and s.role.name not in MACHINE]
     if not looked:
@@ -35,8 +38,9 @@ def non_finite(run: Run) -> Iterator[Finding]:
         return
     sick = [s for s in looked if not np.isfinite(s.value).all()]
     sick.sort(key=lambda s: (s.role.name != "loss", s.split != "train", -s.role.priority))
+    kept_out = _skipped(run)
     for held in sick:
-        yield _finding(held)
+        yield _finding(held, kept_out)
     if not sick:
         points, series = sum(len(s) for s in looked), len(looked)
         yield passed(
@@ -46,11 +50,13 @@ def non_finite(run: Run) -> Iterator[Finding]:
         )
 
 
-def _finding(series: Series) -> Finding:
+def _finding(series: Series, kept_out: Ints) -> Finding:
     detector = NonFiniteDetector()
     events = detector.update(series.step, series.value) + detector.finish()
     count = detector.nans + detector.infinities
     severity, remark = _judge(series, events, detector)
+    if _harmless(series, kept_out):
+        severity, remark = "info", " The update was skipped each time: no weight has seen it."
     first, last = events[0], events[-1]
     message = (
         f"{series.split}/{series.metric} is {_kinds(detector)} in {words.step(count)} of "
@@ -67,6 +73,25 @@ def _finding(series: Series) -> Finding:
         severity=severity,
         confidence=1.0 if severity != "info" else 0.7,
     )
+
+
+def _skipped(run: Run) -> Ints:
+    """Steps of the records in which a count of skipped updates rises."""
+    counts = [s for s in run.series.values() if s.metric.rpartition("/")[2] == _SKIPPED]
+    risen = [
+        s.step[
+            (np.diff(s.value, prepend=0.0) > 0) & (np.diff(s.attempt, prepend=s.attempt[:1]) == 0)
+        ]
+        for s in counts
+    ]
+    return np.unique(np.concatenate(risen)) if risen else np.empty(0, dtype=np.int64)
+
+
+def _harmless(series: Series, kept_out: Ints) -> bool:
+    """Whether all that is no number belongs to updates that were not made."""
+    bad = ~np.isfinite(series.value)
+    ended = bool(bad[-1]) and len(bad) > 1 and bool(bad[-2])
+    return not ended and bool(np.isin(series.step[bad], kept_out).all())
 
 
 def _kinds(detector: NonFiniteDetector) -> str:

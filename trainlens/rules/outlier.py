@@ -23,7 +23,12 @@ def outlier(run: Run, *, least_points: int = 30, share: float = 0.01) -> Iterato
     runs reach that now and then: one odd batch. It is worth a look where the same steps stand out
     in several runs of the same data.
 
-    Settings: `least_points`, `share` (more outliers than that are no outliers but a heavy tail).
+    Settings
+    --------
+    least_points : points
+        Fewer are not judged.
+    share : share of the points
+        More outliers than that are no outliers but a heavy tail.
     """
     series = run.main("loss", "train")
     if series is None:

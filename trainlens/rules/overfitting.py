@@ -39,6 +39,15 @@ def overfitting(
 
     What to do: use the checkpoint of the best evaluation, stop earlier, then regularise: more
     data or augmentation, weight decay, dropout, a smaller model or learning rate.
+
+    Settings
+    --------
+    z : standard errors
+        What the rise since the best must exceed.
+    least_rise : share of the best value
+        What it must exceed as well.
+    severe : share of the best value
+        A rise from which on it is an error.
     """
     judged = _validation(run)
     if not judged:
@@ -167,7 +176,7 @@ def _fine(series: Series, curve: Series, level: Floats, found: Rise, least_rise:
     if _share(curve, found.value) > least_rise:
         return inconclusive(
             f"{_name(series)} is {_percent(curve, found.value)} worse than at its best ({best}), "
-            f"which may be noise: only {_percent(curve, found.smallest)} would be sure",
+            f"which may be noise: from {_percent(curve, found.smallest)} on it would be sure",
             series,
             evidence=evidence,
         )

@@ -31,6 +31,13 @@ def plan_deviation(run: Run, *, tolerance: float = 0.0, serious: float = 0.05) -
 
     What to do: look for a second scheduler, a value set by hand, a resume with another number of
     steps; if the log is right, correct the plan.
+
+    Settings
+    --------
+    tolerance : share of the planned value
+        That is no deviation.
+    serious : share of the largest planned value
+        A deviation from which on it is a warning.
     """
     held = list(plans(run))
     if not held:

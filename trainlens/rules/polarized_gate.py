@@ -37,6 +37,17 @@ def polarized_gate(
 
     What to do: regularise the diversity of the gate, raise its temperature, check that the
     features of both sides have the same scale.
+
+    Settings
+    --------
+    low : weight, 0 to 1
+        Below it a gate is polarized.
+    high : weight, 0 to 1
+        Above it a gate is polarized.
+    share : share of the run
+        That must lie outside.
+    min_points : points
+        Fewer are not judged.
     """
     found = run.with_role("gate")
     if not found:

@@ -38,6 +38,17 @@ def poor_initialization(
 
     What to do: Kaiming initialisation for ReLU, Xavier for tanh and sigmoid; normalisation
     layers; scale the branches of residual blocks by 1 / sqrt(number of blocks).
+
+    Settings
+    --------
+    ratio : times
+        Between layers, from which on it is told.
+    serious : times
+        Between activations of layers, from which on it is a warning.
+    weights : times
+        Between weights of layers, where the loss is not flat.
+    first_points : points
+        That are looked at.
     """
     activations = _first(layers(run, "activation-std"), first_points)
     spread = _first([x for x in layers(run, "weight-std") if is_weight(x.name)], first_points)
@@ -131,6 +142,9 @@ def _with_depth(known: list[tuple[Layer, float]], flat: bool, ratio: float, seri
 def _apart(known: list[tuple[Layer, float]], flat: bool, ratio: float, weights: float) -> (
     Finding | None
 ):  # fmt: skip
+    if len(known) > 2 and ratio * known[-1][1] < min(v for _, v in known[:-1]):
+        # A last layer may well start at 0: its outputs have targets of their own.
+        known = known[:-1]
     if len(known) < 2:
         return None
     level = np.array([v for _, v in known])

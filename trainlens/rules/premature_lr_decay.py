@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlens import words
-from trainlens.detect.rates import planned_total, schedule_of
+from trainlens.detect.curves import curve_of
+from trainlens.detect.rates import follows_loss, planned_total, schedule_of
 from trainlens.rules._rates import NO_RATE, described, loss_of
 from trainlens.rules.base import Finding, fail, inconclusive, passed, rule, skip
 from trainlens.run import Run, Series
@@ -48,11 +49,22 @@ def premature_lr_decay(
     an end (cosine, linear, ...) that ends early was given the wrong number of steps. One that
     decays by its nature (exponential, inverse square root), drops in steps or on a plateau is
     only blamed where the loss was still falling before and stands still after, or where it is low
-    within the first 30 % of the run and the loss, which had fallen until then, is flat since.
-    Steps that take it there behind 40 % may be a plan: they are told as information.
+    within the first 30 % of the run and the loss, which had fallen until then, is flat since, or
+    where steps or a plateau have lowered it before the loss had fallen at all.
+    Steps that take it there behind 40 % may be a plan: they are told as information, unless the
+    header says that the rate follows the loss.
 
     What to do: give the schedule the number of steps that are trained; on a plateau, wait longer
     (patience 50) and lower it less (factor 0.7).
+
+    Settings
+    --------
+    low : share of the peak
+        Below it the rate counts as low.
+    premature : share of the planned steps
+        Before it that is early.
+    min_points : points
+        Fewer are not judged.
     """
     series = run.main("learning-rate")
     if series is None:
@@ -120,14 +132,17 @@ def _early(
     run: Run, series: Series, found: _Low, low: float, evidence: dict[str, float]
 ) -> Finding:
     schedule, last = schedule_of(series), int(series.span[1])
-    learning = _learning(loss_of(run), found.step)
+    loss = loss_of(run)
+    unmoved = loss is not None and _never_fell(loss)
+    learning = None if unmoved else _learning(loss, found.step)
     if learning is not None:
         evidence |= {"gain_before": learning.before.value, "gain_after": learning.after.value}
     fixed = schedule.family in _HORIZONS and (schedule.horizon or np.inf) < 0.8 * found.whole
     stopped = learning is not None and learning.stopped
     spent = learning is not None and found.place <= 0.3 and learning.spent
     designed = schedule.family in _HORIZONS | _BY_DESIGN and not fixed
-    if not (fixed or stopped or spent) or (designed and found.place > 0.25):
+    hasty = unmoved and not designed
+    if not (fixed or stopped or spent or hasty) or (designed and found.place > 0.25):
         return passed(
             f"{described(schedule, last)} It is below {words.percent(low)} of its peak since "
             f"{words.percent(found.place, 2)} of the run, without harm that the loss shows.",
@@ -146,8 +161,11 @@ def _early(
         said += " The loss was still falling then and has stood still since."
     elif spent:
         said += " The loss had fallen until about then and has been flat since."
+    elif hasty:
+        said += " It was lowered before the loss had fallen at all."
     going = learning is not None and learning.going
-    plan = schedule.family == "step" and found.place > 0.4 and not fixed
+    late = schedule.family == "step" and found.place > 0.4 and not fixed
+    plan = late and not follows_loss(run)
     return fail(
         said,
         series,
@@ -157,6 +175,12 @@ def _early(
         severity="info" if going or plan else "warning",
         confidence=0.95 if fixed else 0.85,
     )
+
+
+def _never_fell(loss: Series) -> bool:
+    """Whether the loss is flat from its first value on: see never-learned."""
+    found = curve_of(loss).learning
+    return found is not None and not found.learned and found.reach < 0.12
 
 
 @dataclass(frozen=True)

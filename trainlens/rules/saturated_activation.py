@@ -38,6 +38,15 @@ def saturated_activation(
 
     What to do: normalise the inputs and put a normalisation before the activation; initialise
     for it (Xavier); lower the learning rate; use ReLU or GELU within the network.
+
+    Settings
+    --------
+    threshold : share of the activations
+        Above it a layer counts.
+    share : share of the layers
+        That must count for a warning.
+    min_points : points
+        Fewer are not judged.
     """
     found = [x for x in layers(run, "saturation", whole=True) if _is_share(x)]
     found = [x for x in found if not _MEANT_TO.search(x.name)] or found

@@ -27,6 +27,13 @@ def single_class_batch(run: Run, *, share: float = 0.5, min_points: int = 5) -> 
 
     What to do: look at the sampler first, before any other setting; count the classes of the
     first five batches; use a sampler that mixes the classes in every batch.
+
+    Settings
+    --------
+    share : share of the batches
+        That must hold one class only.
+    min_points : points
+        Fewer are not judged.
     """
     found = run.with_role("batch-classes", "train")
     if not found:

@@ -45,6 +45,15 @@ def slow_batch(
 
     What to do: compare with the time spent waiting for data; look for checkpoints, validation and
     logging in the step, other jobs on the machine, a throttled GPU, or inputs that got longer.
+
+    Settings
+    --------
+    factor : times
+        Of the median before: from there on a batch is slow.
+    slowdown : times
+        Of the usual level: above it a slowdown is lasting.
+    min_points : points
+        Fewer are not judged.
     """
     found = run.with_role("batch-time")
     if not found:

@@ -46,6 +46,15 @@ def stagnation(
 
     What to do: look at the learning rate first (decayed too early, or too high to settle), then
     at frozen parameters, then at capacity and data; stop the run if nothing can be changed.
+
+    Settings
+    --------
+    min_points : points
+        Fewer are not judged.
+    least_gain : share of the loss
+        What the gain that is missed must be worth.
+    premature : share of the run
+        A rate that is low before it is no excuse, it is the likely cause.
     """
     series = run.main("loss", "train") or run.main("loss")
     if series is None:

@@ -47,6 +47,17 @@ def stalled_log(
 
     What to do: look whether the process still runs and waits (a deadlock of ranks, a data loader,
     a full disk, a queue of the cluster); restart from the last checkpoint if it hangs.
+
+    Settings
+    --------
+    seconds : s
+        What a gap must exceed.
+    times : times
+        The usual interval: what it must exceed as well.
+    share : share of the time of the run
+        In gaps: from there on it is a warning.
+    now : Unix seconds
+        The time at which a log is watched; a monitor gives it.
     """
     series = _densest(run)
     if series is None:

@@ -31,6 +31,13 @@ def step_rewind(run: Run, *, least_change: float = 0.02, z: float = 3.0) -> Iter
 
     What to do: where two runs share a file, give each its own; where a resumed run differs, check
     that optimizer state, schedule, data order and random state come back with the checkpoint.
+
+    Settings
+    --------
+    least_change : share of the value
+        By which repeated steps must differ.
+    z : standard errors
+        What that must exceed as well.
     """
     series = run.main("loss", "train") or run.main("loss") or _longest(run)
     if series is not None and series.attempts < run.attempts:

@@ -29,6 +29,8 @@ _TO_SECONDS = {"ms": 1e-3, "s": 1.0}
 _FINE = {"samples/s": 2, "frames/s": 2, "steps/s": 1}
 """How near a unit is to the work that is done: a step may come to hold more of it."""
 _FEW = 100
+_WORTH = 10.0
+"""Seconds that a slowing by the clock must cost in all to be worth a warning."""
 
 
 @rule(
@@ -56,10 +58,21 @@ def throughput_drop(
     Where data times are logged, the share of a step that waits for data may rise by `waiting` (a
     share of the step). Where nothing but the time of each record is known, steps a second are
     taken from that, pauses left out: an information, unless the records come so regularly that
-    nothing else explains it. `min_points` values are needed.
+    nothing else explains it, and ten seconds in all were lost. `min_points` values are needed.
 
     What to do: look at what changed at that step (other jobs, a hot GPU, longer inputs, a resume
     on another machine); compare data time with step time; watch memory for a leak.
+
+    Settings
+    --------
+    slowdown : times
+        By which a throughput must drop.
+    sliding : times
+        By which one that falls steadily must fall in all.
+    waiting : share of a step
+        By which the wait for data must rise.
+    min_points : points
+        Fewer are not judged.
     """
     rates = [s for s in run.with_role("throughput") if s.split not in ("val", "test")]
     judged = [_rate(s, slowdown, sliding, min_points) for s in rates]
@@ -271,7 +284,8 @@ def _seconds(value: float) -> str:
 
 def _slowed(series: Series, found: Slowing) -> Finding:
     first, last = int(series.step[found.first]), int(series.step[found.behind])
-    certain = found.regular and found.score >= 8 and found.share >= 0.1
+    cost = (found.slow - found.usual) * max(last - first, 0)
+    certain = found.regular and found.score >= 8 and found.share >= 0.1 and cost >= _WORTH
     return fail(
         f"By the times in the log a step took {_seconds(found.slow)} instead of "
         f"{_seconds(found.usual)} from step {words.step(first)} on, "

@@ -46,6 +46,11 @@ def unchanged_parameters(run: Run, *, looks: int = 3) -> Iterator[Finding]:
     What to do: compare the parameters that the optimizer holds with those of the model (it may
     have been built before they were replaced or unfrozen); look at requires_grad; in bfloat16
     keep the weights in float32, since small updates are rounded away.
+
+    Settings
+    --------
+    looks : points
+        In a row at which a norm must be the same.
     """
     found = [*_by_norm(run, looks), *_by_count(run, looks)]
     if not found:

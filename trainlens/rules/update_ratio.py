@@ -50,6 +50,17 @@ def update_ratio(
 
     What to do: scale the learning rate by what is missing to 1e-3; give layers of their own a
     group of their own; clip the gradient where single updates are the large ones.
+
+    Settings
+    --------
+    smallest : update over weights
+        Below it hardly anything changes.
+    largest : update over weights
+        Above it the weights are replaced every few steps.
+    share : share of the layers
+        Outside of the two: from there on it is a warning.
+    min_points : points
+        Fewer are not judged.
     """
     found = layers(run, "update-ratio", whole=True)
     found = [x for x in found if is_weight(x.name)] or found

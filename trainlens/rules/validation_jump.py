@@ -14,6 +14,7 @@ from trainlens.detect.base import Event, Floats, Ints
 from trainlens.detect.companion import Companion, training_at
 from trainlens.detect.context import warm_restart
 from trainlens.detect.jump import JumpDetector, jump_noise
+from trainlens.detect.layers import only_guesses
 from trainlens.rules._evaluations import each_judged
 from trainlens.rules.base import Finding, fail, passed, rule
 from trainlens.run import Run, Series
@@ -50,15 +51,27 @@ def validation_jump(
     collapses to a hundredth and does not come back. A share of correct answers among few samples
     is as noisy as counting them. Where the learning rate was restarted just before, a rise is
     expected and info; so is it where the training loss rose about as much and the evaluations
-    came back later: the model was worse for a while, and was measured well. The largest worsening
-    above `large` that is within the noise is reported as info, too, so that nobody takes it for
-    more than it is.
+    came back later: the model was worse for a while, and was measured well; so it is where the
+    training loss never left what guessing gives. The largest worsening above `large` that is
+    within the noise is reported as info, too, so that nobody takes it for more than it is.
 
     What to do: look at the evaluation itself first (the same data in the same order, moving
     statistics, which weights were loaded), then at what changed in training at that step.
 
-    Settings: `z`, `share`, `large`, `least_points`, `metrics` (looked at besides the main loss),
-    `most` (findings of one curve; the largest are kept).
+    Settings
+    --------
+    z : standard deviations of the noise
+        What a jump must exceed.
+    share : share of the level
+        What it must exceed as well.
+    large : share of the level
+        A worsening within the noise that is told all the same.
+    least_points : evaluations
+        Fewer are not judged.
+    metrics : measures
+        Looked at besides the main loss.
+    most : findings
+        Of one curve; the largest are kept.
     """
     yield from each_judged(
         _validation_series(run, metrics),
@@ -213,6 +226,8 @@ class _Jump:
         The training loss, where it rose about as much at the same time.
     later : int or None
         Step of the first evaluation, however late, that is half-way back.
+    untaught : bool
+        The training loss never left what guessing gives.
     """
 
     at: int
@@ -221,6 +236,7 @@ class _Jump:
     restart: float = 1.0
     training: Companion | None = None
     later: int | None = None
+    untaught: bool = False
 
     @classmethod
     def of(cls, run: Run, judged: _Judgement, event: Event) -> _Jump:
@@ -235,12 +251,14 @@ class _Jump:
             warm_restart(run, since, int(step[at])),
             found if alike else None,
             _back(judged, at) if at else None,
+            only_guesses(run),
         )
 
     @property
     def explained(self) -> bool:
         """Whether it is to be expected, or passed and said nothing of the evaluation."""
-        return self.restart > 1 or (self.training is not None and self.later is not None)
+        passed_by = self.training is not None and self.later is not None
+        return self.restart > 1 or self.untaught or passed_by
 
     @property
     def said(self) -> str:
@@ -256,6 +274,8 @@ class _Jump:
                 f" The training loss rose as well, from {words.number(self.training.before)} to "
                 f"{words.number(self.training.after)}: the model became worse, not its evaluation."
             )
+        if self.untaught:
+            text += " The training loss never left what guessing gives: guesses are evaluated."
         return text
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainlens import words
+from trainlens.leaves import leaves
+from trainlens.roles import normalise
 from trainlens.rules._evaluations import each_judged
 from trainlens.rules.base import Finding, fail, passed, rule
 from trainlens.run import Run, Series
@@ -15,6 +17,8 @@ from trainlens.stats.counting import counting_noise, samples_behind
 from trainlens.stats.noise import second_difference_noise
 from trainlens.stats.spread import Spread, brown_forsythe
 from trainlens.stats.trend import as_share, scale_free
+
+_SEEDS = ("val_seed", "eval_seed", "validation_seed")
 
 
 @rule(
@@ -32,21 +36,45 @@ def validation_noise(
     The noise from one evaluation to the next (second differences, so that no trend counts) is
     `large` of the level or more; or it has grown, its second half scattering `growth` times as
     much as the first, by `t` standard errors. A fact to know, not a fault of the model: two
-    checkpoints that differ by less than twice this noise cannot be told apart.
+    checkpoints that differ by less than twice this noise cannot be told apart. A warning where the
+    settings have a seed for the validation data and it is none: then each evaluation draws other
+    samples, and the noise can be taken away.
 
     What to do: evaluate on more samples (four times as many halve the noise), on the same samples
     in the same order each time, or compare means over several evaluations.
+
+    Settings
+    --------
+    large : share of the level
+        Noise from which on it is told.
+    growth : times
+        By which the noise must have grown in the second half.
+    t : standard errors
+        What that growth must exceed as well.
+    least_points : evaluations
+        Fewer are not judged.
     """
     held = [s for s in (run.main("loss", "val"), run.main("metric", "val")) if s is not None]
+    anew = _drawn_anew(run)
     yield from each_judged(
         held,
         least_points,
         "no validation loss or metric in this log",
-        lambda series, good: [_judge(series, good, large, growth, t)],
+        lambda series, good: [_judge(series, good, large, growth, t, anew)],
     )
 
 
-def _judge(series: Series, good: Series, large: float, growth: float, t: float) -> Finding:
+def _drawn_anew(run: Run) -> str:
+    """The setting that would seed the validation data and is none; empty where there is none."""
+    for name, value in leaves(run.config):
+        if value is None and normalise(name).strip("_").endswith(_SEEDS):
+            return name
+    return ""
+
+
+def _judge(
+    series: Series, good: Series, large: float, growth: float, t: float, anew: str
+) -> Finding:
     level = scale_free(good.value, series.role.direction or "min")
     noise = second_difference_noise(level)
     share = as_share(noise, good.value, "min")
@@ -70,6 +98,8 @@ def _judge(series: Series, good: Series, large: float, growth: float, t: float) 
     if grown and spread is not None:
         times = words.number(min(spread.ratio, 1e9), 2)
         said += f" In the second half of the run it scatters {times} times as much as in the first."
+    if anew:
+        said += f" Each evaluation draws other samples: {anew} is none."
     said += _advice(samples, share, large)
     return fail(
         said,
@@ -77,6 +107,7 @@ def _judge(series: Series, good: Series, large: float, growth: float, t: float) 
         first_step=int(good.step[len(good) // 2 if share < large else 0]),
         last_step=int(good.step[-1]),
         evidence=evidence,
+        severity="warning" if anew and share >= large else None,
         confidence=0.9,
     )
 

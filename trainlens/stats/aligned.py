@@ -26,6 +26,11 @@ def aligned_width(first: int, last: int, most: int) -> int:
     most : int
         At least 2: two neighbouring steps may lie on both sides of every edge.
 
+    Raises
+    ------
+    ValueError
+        `most` is below 2, or `last` below `first`.
+
     Examples
     --------
     >>> aligned_width(0, 9, 4), aligned_width(3, 4, 2), aligned_width(0, 50_000, 480)

@@ -73,7 +73,7 @@ def jumps(step: NDArray[np.int64], value: Floats, factor: float, early: float) -
     few = len(at) <= _FEW
     for i in at:
         j = i + 1 + int(np.argmax(value[i + 1 : i + 1 + _WITHIN]))
-        first = value[j] > 0.95 * highest[i] and (place[j] <= limit or _growing(value, i))
+        first = value[j] > 0.95 * highest[i] and (place[j] <= limit or _growing(value, i, factor))
         again = bool(found) and found[-1].after == step[j]
         if not first and not again:
             found.append(_jump(step, value, highest, i, j, few))
@@ -114,10 +114,13 @@ def _ahead(value: Floats) -> Floats:
     return ahead
 
 
-def _growing(value: Floats, i: int) -> bool:
+def _growing(value: Floats, i: int, factor: float) -> bool:
     """Whether the rise began before: a range test, an exponential warmup."""
+    if i == 0:  # so far a line through the first points, the begin of a warmup
+        by = np.diff(value[: _WITHIN + 1])
+        return len(by) > 1 and bool(by.min() > 0 and by.max() <= factor * by.min())
     some = value[max(0, i - 3) : i + 1]
-    if 0 < i < 3:  # the log begins with a rise that goes on
+    if i < 3:  # the log begins with a rise that goes on
         return bool((np.diff(value[: i + 2]) > 0).all())
     return len(some) == 4 and bool((np.diff(some) > 0).all()) and value[i] > 1.5 * some[0]
 

@@ -126,7 +126,7 @@ def fit(shape: str, x: Floats, y: Floats, *, free: float = 0.04) -> Fit:
     x, y = thinned(x, y)
     t = (x - x[0]) / max(float(x[-1] - x[0]), 1e-300)
     if shape == "linear":
-        return Fit("linear", line_error(t, y), float(y[-1]), float(y[0]), _crossing(t, y))
+        return Fit("linear", line_error(t, y), float(y[-1]), float(y[0]), _crossing(y))
     family = _FAMILIES[shape]
     second = (-free, free, 3) if shape == "cosine" else family.second
     best = _search(family, second, t, y, grounded=False)
@@ -140,7 +140,7 @@ def fit(shape: str, x: Floats, y: Floats, *, free: float = 0.04) -> Fit:
     return Fit(shape, error, floor, floor + swing, horizon, power, falls)
 
 
-def _crossing(t: Floats, y: Floats) -> float:
+def _crossing(y: Floats) -> float:
     """Where the line through both ends would reach zero, as multiple of the stretch."""
     fall = float(y[0] - y[-1])
     return float(y[0]) / fall if fall > 0 else float("nan")

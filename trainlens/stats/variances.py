@@ -77,6 +77,8 @@ def needed_for(ratio: float, level: float = 0.05) -> int | None:
     ----------
     ratio : float
         Of variances.
+    level : float
+        The p-value to reach.
 
     Returns
     -------

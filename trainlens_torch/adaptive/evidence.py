@@ -130,6 +130,8 @@ def against(before: Floats, now: Floats, sure: float = _SURE) -> tuple[Verdict, 
     ----------
     before, now : ndarray of shape (n,), (m,)
         Losses; m at least 6.
+    sure : float
+        Standard errors that a difference must have.
 
     Returns
     -------

@@ -54,7 +54,8 @@ class AdaptiveLRManager:
         Learning rate at a factor of 1; what `min_lr` is compared with.
     mode : {"seed", "robust"}
     threshold : float
-        Variance below which the loss is stalled; unit of the loss, squared.
+        Variance below which the loss is stalled; unit of the loss, squared. With 0 nothing is, and
+        the rate is never raised: what is left is a plateau schedule.
     window : int
         Evaluations that are judged together, at least 3 (robust: at least 8).
     boost, decay, factor : float
@@ -126,7 +127,7 @@ class AdaptiveLRManager:
         self._config: dict[str, Any] = {
             "base_lr": _number("base_lr", base_lr, low=0.0),
             "mode": mode,
-            "threshold": _number("threshold", threshold, low=0.0),
+            "threshold": _number("threshold", threshold, low=0.0, reached=True),
             "window": whole(window, "window", least),
             "boost": _number("boost", boost, low=1.0),
             "decay": _number("decay", decay, low=0.0, high=1.0),

@@ -96,7 +96,8 @@ class MakingRuns(Making):
             Class of each sample, for the stratified sampler.
         device : device or str
         **options
-            Of `torch.utils.data.DataLoader`, such as `collate_fn`.
+            Of `torch.utils.data.DataLoader`, such as `collate_fn`. Its `batch_sampler` is taken
+            where `data.sampler` is ``own``; any other setting takes its place.
 
         Returns
         -------
@@ -107,7 +108,10 @@ class MakingRuns(Making):
         return loading.train_loader(self._own, dataset, labels, device, **options)
 
     def validation_loader(self, dataset: Any, **options: Any) -> DataLoader[Any]:
-        """The same validation batches in every run. Reads `validation.seed`, `samples`."""
+        """The same validation batches in every run. Reads `validation.seed`, `samples`.
+
+        Without a seed other samples in another order at every pass, from the global random state.
+        """
         from trainlens_torch.config.build import loading
 
         return loading.validation_loader(self._own, dataset, **options)

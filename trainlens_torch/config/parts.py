@@ -40,7 +40,9 @@ class ModelSettings(Section):
         "relu", "activation of the hidden layers",
         "relu", "gelu", "silu", "leaky-relu", "elu", "tanh",
     )  # fmt: skip
-    norm: str = word("none", "normalisation before the activations", "none", "layernorm", "rmsnorm")
+    norm: str = word(
+        "none", "normalisation before the activations", "none", "layernorm", "rmsnorm", "batchnorm"
+    )
     branches: tuple[str, ...] = names((), "last layers of residual branches")
     branch_scale: float | None = number(None, "factor on the first weights of those")
 

@@ -149,7 +149,7 @@ class _Applying:
         """Apply a word; False where it may yet become possible."""
         try:
             wanted = meaning(self.before, word)
-            self._refuse_conflict(word, wanted)
+            self._refuse_conflict(wanted)
             changed = self.config.changed(wanted)
         except Cannot as error:
             self.left.append(Left(word.key, word.value, str(error)))
@@ -161,7 +161,7 @@ class _Applying:
             self._note(word, wanted, changed)
         return True
 
-    def _refuse_conflict(self, word: Asked, wanted: Mapping[str, Any]) -> None:
+    def _refuse_conflict(self, wanted: Mapping[str, Any]) -> None:
         for path, value in wanted.items():
             other = self.by.get(path)
             if other is not None and self.config[path] != value:

@@ -16,7 +16,7 @@ class DataSettings(Section):
 
     title: ClassVar[str] = "data"
 
-    sampler: str = word("random", "how batches are drawn", "random", "stratified")
+    sampler: str = word("random", "how batches are drawn", "random", "stratified", "own")
     seed: int = whole(0, "order of the data, and first weights", low=0, logged="seed")
     reshuffle: bool = switch(True, "another order in every epoch")
     drop_last: bool = switch(False, "leave out a last batch that is smaller")

@@ -57,7 +57,10 @@ class ValidationSettings(Section):
     samples: int | None = whole(None, "samples of an evaluation; all without it", unit="samples")
     on_train_batch: bool = switch(False, "evaluate one training batch as well, as a check")
     metric: str = text("loss", "measure of quality to judge by")
-    seed: int = whole(42, "order of the validation data", low=0, logged="val_seed")
+    seed: int | None = whole(
+        42, "order of the validation data; other samples in each evaluation without it", low=0,
+        optional=True, logged="val_seed",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

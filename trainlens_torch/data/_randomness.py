@@ -7,11 +7,12 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import get_worker_info
+
+from trainlens_torch.randomness import RandomState
 
 __all__ = ["Randomness", "derived", "elsewhere", "preserved", "seeded"]
 
@@ -64,7 +65,7 @@ class Randomness:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._states: tuple[Any, ...] | None = None
+        self._state: RandomState | None = None
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -77,22 +78,22 @@ class Randomness:
         """
         _refuse_threads()
         with preserved():
-            if self._states is None:
+            if self._state is None:
                 _seed(self._seed)
             else:
-                _put(self._states)
+                self._state.put_back()
             yield
-            self._states = _now()
+            self._state = RandomState.now(devices=False)
 
 
 @contextmanager
 def preserved() -> Iterator[None]:
     """Whatever is drawn inside, the global random numbers go on as if it had not been."""
-    before = _now()
+    before = RandomState.now(devices=False)
     try:
         yield
     finally:
-        _put(before)
+        before.put_back()
 
 
 @contextmanager
@@ -112,16 +113,6 @@ def _refuse_threads() -> None:
             "seeding samples in a thread would disturb the random numbers of the training; "
             "behind a Prefetcher a seeded loader needs a process: workers=1 or more"
         )
-
-
-def _now() -> tuple[Any, ...]:
-    return torch.get_rng_state(), np.random.get_state(), random.getstate()
-
-
-def _put(states: tuple[Any, ...]) -> None:
-    torch.set_rng_state(states[0])
-    np.random.set_state(states[1])
-    random.setstate(states[2])
 
 
 def _seed(seed: int) -> None:

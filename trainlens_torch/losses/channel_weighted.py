@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainlens_torch._tensors import shape, wide
 from trainlens_torch.checks import number
-from trainlens_torch.losses._tensors import shape, wide
 from trainlens_torch.losses.gradient_scale import gate_gradient
 
 __all__ = ["ChannelWeightedLoss"]

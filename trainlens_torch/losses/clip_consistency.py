@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainlens_torch._tensors import scalar, shape, wide
 from trainlens_torch.checks import number
 from trainlens_torch.losses._directions import direction
-from trainlens_torch.losses._tensors import scalar, shape, wide
 from trainlens_torch.losses.gradient_scale import scale_gradient
 from trainlens_torch.place import PlaceLike
 from trainlens_torch.schedules.base import Share

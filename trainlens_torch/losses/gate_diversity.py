@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from trainlens_torch._tensors import scalar, shape, wide
 from trainlens_torch.checks import number
-from trainlens_torch.losses._tensors import scalar, shape, wide
 
 __all__ = ["AlphaDiversity"]
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainlens_torch._tensors import shape, wide
 from trainlens_torch.checks import number, whole
-from trainlens_torch.losses._tensors import shape, wide
 
 __all__ = ["NormalizedFeatures"]
 

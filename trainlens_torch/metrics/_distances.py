@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainlens_torch.losses._tensors import shape
+from trainlens_torch._tensors import shape
 from trainlens_torch.metrics._points import Points
 
 __all__ = ["Flat", "between", "flat", "slices"]

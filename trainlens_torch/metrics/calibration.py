@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainlens_torch._tensors import shape, wide
 from trainlens_torch.checks import number, whole
-from trainlens_torch.losses._tensors import shape, wide
 from trainlens_torch.metrics._points import mask_of
 from trainlens_torch.metrics._ranks import gathered
 from trainlens_torch.metrics._weighted import agreement
@@ -139,6 +139,11 @@ class ConfidenceCalibration:
         confidence, score : Tensor of shape (..., N)
             Each row of the last axis is one target.
         mask : Tensor of bool or integers, of a shape that expands to it, optional
+
+        Raises
+        ------
+        ValueError
+            The shapes differ, or there is no axis of targets.
         """
         c, s = wide(confidence.detach()), wide(score.detach())
         if c.shape != s.shape or not c.dim():

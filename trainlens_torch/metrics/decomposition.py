@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainlens_torch.losses._tensors import shape, wide
+from trainlens_torch._tensors import shape, wide
 
 __all__ = ["LossDecomposition", "decompose_loss"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainlens_torch.losses._tensors import shape
+from trainlens_torch._tensors import shape
 from trainlens_torch.metrics._points import Points, mean, points, told
 from trainlens_torch.metrics.sample_mean import SampleMean
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from trainlens_torch._tensors import shape
 from trainlens_torch.checks import number, whole
-from trainlens_torch.losses._tensors import shape
 from trainlens_torch.metrics._distances import Flat, between, flat, slices
 from trainlens_torch.metrics._points import points, told
 from trainlens_torch.metrics.lddt import CUTOFF, THRESHOLDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from trainlens_torch.record.append import AppendFile, FileSink
@@ -17,6 +17,10 @@ __all__ = ["MOST", "TextSink", "line", "make"]
 _RATE = re.compile(r"(?:^|[/_.-])(?:lr|learning_?rate)(?:$|[/_.-])", re.IGNORECASE)
 _DROPOUT = re.compile(r"(?:^|[/_.-])dropout(?:$|[/_.-])", re.IGNORECASE)
 _TOTAL = ("total", "total_loss", "loss")
+_PLACE = re.compile(
+    r"(?:^|[._/-])(?:global_|before_)?(?:step|epoch|iter|iteration)$", re.IGNORECASE
+)
+"""Settings of such names are left out of the head: a reader would take them for where it stands."""
 _ODD = re.compile(r"[^\w/.@-]+")
 MOST = 40
 """Numbers of a line."""
@@ -106,7 +110,8 @@ class TextSink(FileSink):
     def _head(self) -> bytes:
         lines = [f"run: {_word(self._target.run)}"]
         for name, value in _flat(self._target.config):
-            lines.append(f"{name}: {value}")
+            if not _PLACE.search(name):
+                lines.append(f"{name}: {value}")
         return "".join(f"{text}\n" for text in lines).encode()
 
 
@@ -115,7 +120,8 @@ def line(entry: Entry, total: float | None = None) -> str:
 
     The learning rate has five digits, other numbers three behind the point, or four digits where
     those would hide them. Rates and dropout come first, then the total, then the other losses and
-    statistics, at most forty. Names of other splits have them in front.
+    statistics, at most forty. Names of other splits have them in front; ``dropout_rate`` is
+    ``dropout``.
 
     Parameters
     ----------
@@ -133,10 +139,16 @@ def line(entry: Entry, total: float | None = None) -> str:
     epoch = [] if entry.epoch is None else [f"epoch={entry.epoch:g}"]
     front = "" if entry.split == "train" else f"{_word(entry.split)}_"
     pairs = sorted((*entry.losses.items(), *entry.stats.items()), key=lambda pair: _order(pair[0]))
-    words = [f"{front}{_word(name)}={_number(name, value)}" for name, value in pairs[:MOST]]
+    held = {name for name, _ in pairs}
+    words = [f"{front}{_called(name, held)}={_number(name, value)}" for name, value in pairs[:MOST]]
     more = ["..."] if len(pairs) > MOST else []
     odd = [f"!{anomaly_kind(anomaly)}" for anomaly in entry.anomalies]
     return " ".join([place, *epoch, *words, *more, *odd]) + "\n"
+
+
+def _called(name: str, held: Set[str]) -> str:
+    short = "dropout" if name == "dropout_rate" else name
+    return _word(name if short in held else short)
 
 
 def _order(name: str) -> int:

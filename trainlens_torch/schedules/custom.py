@@ -62,7 +62,13 @@ class Custom(Schedule):
 
     @cached_property
     def table(self) -> Points:
-        """Points (progress, factor) with lines between them; a jump is two points at one place."""
+        """Points (progress, factor) with lines between them; a jump is two points at one place.
+
+        Raises
+        ------
+        ValueError
+            The function changes too often for a table.
+        """
         try:
             points = tabulated(self._checked, _ERROR, _MOST)
         except TooWild as error:

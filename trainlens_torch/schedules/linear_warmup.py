@@ -42,7 +42,7 @@ class LinearWarmup(Schedule):
     start: float = 0.0
 
     def factor(self, p: float) -> float:
-        """``start + (1 - start) p / warmup``."""
+        """``start + (1 - start) p / warmup``, then ``1``."""
         if p >= self.warmup:
             return 1.0
         return float(self.start + (1.0 - self.start) * (p / self.warmup))

@@ -58,7 +58,7 @@ class WarmupStableDecay(Schedule):
             self._refuse("end", "at most 1")
 
     def factor(self, p: float) -> float:
-        """The lower of warmup and decay."""
+        """``min(p / warmup, end + (1 - end) f(u))``."""
         up = 1.0 if p >= self.warmup else p / self.warmup
         if p < self._begin:
             return float(up)

@@ -76,12 +76,21 @@ def test_several_runs_are_one_line_in_sum_and_one_for_each_with_news():
     names = [f"r{k}" for k in range(40)]
     before = update(*(standing(n) for n in names))
     grown = [standing(n, points=13_000) for n in names]
-    assert lines(update(*grown), before) == ["14:13:20  40 runs · 40 live · 40 healthy"]
+    assert lines(update(*grown), before) == ["14:13:20  40 runs · 40 live · 40 healthy · 20 % done"]
     grown[7] = failing("r7")
     told = lines(update(*grown, changes=(change(run="r7"),)), before)
-    assert told[0] == "14:13:20  40 runs · 40 live · 39 healthy · 1 failing"
+    assert told[0].startswith("14:13:20  40 runs · 40 live · 39 healthy · 1 failing · 20 % done")
     assert [line.split()[1] for line in told[1:-1]] == ["r7:", "r7:"]
     assert len(told) == 4
+
+
+def test_the_planned_end_of_one_of_several_is_news_once():
+    runs = standing("a", progress=1.0), standing("b", points=13_000, progress=0.4)
+    told = lines(update(*runs), update(standing("a", progress=0.9), standing("b")))
+    assert told[0] == "14:13:20  2 runs · 2 live · 2 healthy · 40 % to 100 % done"
+    assert [line.split()[1] for line in told[1:]] == ["a:"]
+    grown = standing("a", points=14_000, progress=1.0), runs[1]
+    assert len(lines(update(*grown), update(*runs))) == 1
 
 
 def test_a_new_run_and_a_waiting_one_are_told():

@@ -153,6 +153,22 @@ def test_validation_is_the_same_in_every_run():
     assert len(epochs(many.validation_loader(range(9)), 1)[0]) == 9
 
 
+def test_validation_without_a_seed_draws_other_samples_at_every_pass():
+    config = config_of(
+        validation__samples=6, validation__seed="none", batch__size=4,
+        data__workers=0, data__prefetch=0,
+    )  # fmt: skip
+    assert config.validation.seed is None
+    assert config.header()["val_seed"] is None
+    torch.manual_seed(0)
+    passes = epochs(config.validation_loader(range(100)), 5)
+    assert len({tuple(sorted(one)) for one in passes}) == 5
+    assert all(len(one) == len(set(one)) == 6 for one in passes)
+    assert sorted(epochs(config.validation_loader(range(5)), 1)[0]) == [0, 1, 2, 3, 4]
+    with pytest.raises(UsageError, match=r"validation\.seed none needs a data set with a length"):
+        config.validation_loader(Stream())
+
+
 def test_batches_of_some_steps_are_left_out_once():
     config = config_of(data__skip_steps=(2, 3), batch__accumulation=2)
     loader = config.without_skipped(range(8))
@@ -194,3 +210,18 @@ def test_memory_is_cleaned_up_on_time():
     batch = config_of(memory__on_oom="split", memory__adaptive_batch=True, memory__ceiling=64)
     assert (batch.adaptive_batch().size, batch.adaptive_batch().ceiling) == (32, 64)
     assert TrainingConfig().adaptive_batch() is None
+
+
+def test_a_sampler_of_ones_own_gives_way_to_another_setting():
+    values = {"batch__size": 4, "data__workers": 0, "data__prefetch": 0}
+    own = [[3, 1], [2, 0]]
+    config = config_of(**values, data__sampler="own")
+    assert epochs(config.train_loader(range(4), batch_sampler=own), 1) == [[3, 1, 2, 0]]
+    loader = config_of(**values).train_loader(range(4), batch_sampler=own)
+    assert [len(batch) for batch in loader] == [4]
+    with pytest.raises(UsageError, match=r"data.sampler own needs the sampler"):
+        config.train_loader(range(4))
+
+
+def test_normalisation_over_the_batch():
+    assert config_of(model__norm="batchnorm").norm_layer(7).num_features == 7

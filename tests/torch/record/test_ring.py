@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import threading
 
 import pytest
 
@@ -12,62 +11,16 @@ from hypothesis import given, settings  # noqa: E402 - after the skip
 from hypothesis import strategies as st  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
+from tests.torch.record.rings import Late, losses, made  # noqa: E402
 from tests.torch.syncs import counted  # noqa: E402
-from trainlens_torch.record._ring_transport import PlainTransport  # noqa: E402
 from trainlens_torch.record.devices import Devices  # noqa: E402
 from trainlens_torch.record.ring import Arrived, DeviceRing  # noqa: E402
 
-CPU = torch.device("cpu")
 DTYPES = [
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn,
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.uint16, torch.uint32,
     torch.bool,
 ]  # fmt: skip
-
-
-class Late(PlainTransport):
-    """A device that copies a page at the last moment: when it is told to go on.
-
-    A page that the ring fills again too early arrives with wrong values.
-    """
-
-    def __init__(self, done=False):
-        super().__init__(CPU)
-        self.done = done
-        self.sent = []
-        self.threads = set()
-        self.capturing = False
-
-    def free(self):
-        return not self.capturing
-
-    def send(self, page):
-        self.threads.add(threading.get_ident())
-        self.sent.append((page, page.used))
-        if self.done:
-            self.go_on(1)
-
-    def go_on(self, count):
-        for page, used in self.sent[:count]:
-            page.host[:used].copy_(page.device[:used])
-        del self.sent[:count]
-
-    def arrived(self, page):
-        self.threads.add(threading.get_ident())
-        return all(page is not other for other, _ in self.sent)
-
-
-class Hands:
-    """A clock that is set by hand, or by sleeping."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
 
 
 class Ops(TorchDispatchMode):
@@ -80,16 +33,6 @@ class Ops(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.seen.append(func.__name__.split(".")[0])
         return func(*args, **(kwargs or {}))
-
-
-def made(transport=None, **more):
-    clock = Hands()
-    ring = DeviceRing("cpu", clock=clock, sleep=clock.sleep, transport=transport, **more)
-    return ring, clock
-
-
-def losses(value, count=1):
-    return {f"loss{i}": torch.tensor(float(value) + i) for i in range(count)}
 
 
 NAMES = st.lists(st.text(max_size=8), max_size=12, unique=True)
@@ -217,54 +160,6 @@ def test_values_that_are_hard_to_keep():
     }
 
 
-def test_a_device_that_stalls_costs_new_rows_and_never_old_ones():
-    late = Late()
-    ring, _ = made(late, every=2, pages=3)
-    taken = [ring.put(step, losses(step), 0.0) for step in range(10)]
-    assert taken == [True] * 6 + [False] * 4
-    assert (ring.dropped, len(ring), ring.ready()) == (4, 6, [])
-    late.go_on(1)
-    assert [row.values["loss0"] for row in ring.ready()] == [0.0, 1.0]
-    assert ring.put(10, losses(10), 0.0)
-    late.go_on(9)
-    late.done = True
-    assert [row.step for row in ring.drain()] == [2, 3, 4, 5, 10]
-    assert ring.dropped == 4
-
-
-def test_a_host_that_does_not_look_costs_no_row_up_to_its_bound():
-    ring, _ = made(every=2, pages=2, backlog=100)
-    taken = [ring.put(step, losses(step), 0.0) for step in range(200)]
-    kept = taken.index(False)
-    assert 100 <= kept <= 104
-    assert not any(taken[kept:])
-    assert ring.dropped == 200 - kept
-    rows = [*ring.ready(), *ring.drain()]
-    assert [(row.step, row.values["loss0"]) for row in rows] == [(k, float(k)) for k in range(kept)]
-    assert ring.put(200, losses(200), 0.0)
-
-
-def test_a_row_does_not_wait_for_others_longer_than_its_age():
-    ring, clock = made(every=100, max_age=0.2)
-    ring.put(1, losses(1), 0.0)
-    clock.now += 0.19
-    assert ring.ready() == []
-    clock.now += 0.02
-    assert [row.step for row in ring.ready()] == [1]
-    clock.now += 50.0
-    ring.put(2, losses(2), 0.0)
-    assert ring.ready() == []
-
-
-def test_an_age_is_seen_by_the_next_put_as_well():
-    late = Late()
-    ring, clock = made(late, every=100, max_age=0.2)
-    ring.put(1, losses(1), 0.0)
-    clock.now += 0.3
-    ring.put(2, losses(2), 0.0)
-    assert [used for _, used in late.sent] == [2]
-
-
 def test_rows_of_ten_thousand_values():
     ring, _ = made(every=4, pages=2)
     small, large = losses(1), losses(0, 10_000)
@@ -324,90 +219,6 @@ def test_what_is_no_metric_is_refused_before_anything_is_taken(tensor, words):
         ring.put(0, {"good": torch.tensor(1.0), "bad": tensor}, 0.0)
     assert ring.put(1, losses(5), 0.0)
     assert [(row.step, row.values) for row in ring.drain()] == [(1, {"loss0": 5.0})]
-
-
-def test_nothing_touches_the_device_while_this_thread_captures():
-    late = Late(done=True)
-    ring, _ = made(late, every=2)
-    ring.put(0, losses(0), 0.0)
-    late.capturing = True
-    with pytest.raises(RuntimeError, match="log them after its replay"):
-        ring.put(1, losses(1), 0.0)
-    late.threads.clear()
-    assert (ring.ready(), late.threads, len(ring)) == ([], set(), 1)
-    late.capturing = False
-    ring.put(2, losses(2), 0.0)
-    assert [row.step for row in ring.ready()] == [0, 2]
-
-
-def test_a_transport_of_one_thread_is_asked_by_the_one_that_puts():
-    late = Late(done=True)
-    late.anywhere = False
-    ring, clock = made(late, every=2, max_age=0.2)
-    found = []
-
-    def elsewhere():
-        thread = threading.Thread(target=lambda: found.extend(ring.ready()))
-        thread.start()
-        thread.join(10)
-
-    ring.put(0, losses(0), 0.0)
-    clock.now += 9.0
-    elsewhere()
-    assert found == []
-    ring.put(1, losses(1), 0.0)
-    elsewhere()
-    assert [row.step for row in found] == [0, 1]
-    assert late.threads == {threading.get_ident()}
-
-
-def test_a_device_that_hangs_is_waited_for_no_longer_than_told():
-    late = Late()
-    ring, clock = made(late, every=2)
-    for step in range(5):
-        ring.put(step, losses(step), 0.0)
-    late.go_on(1)
-    start = clock.now
-    assert [row.step for row in ring.drain(timeout=3.0)] == [0, 1]
-    assert clock.now - start == pytest.approx(3.0, abs=0.01)
-    late.go_on(9)
-    assert [row.step for row in ring.drain()] == [2, 3, 4]
-    assert (ring.drain(), len(ring), ring.dropped) == ([], 0, 0)
-
-
-def test_a_forked_child_forgets_what_its_parent_will_write():
-    late = Late()
-    ring, _ = made(late, every=2)
-    for step in range(3):
-        ring.put(step, losses(step), 0.0)
-    ring._lock.acquire()
-    ring.forget()
-    asked = set(late.threads)
-    assert (len(ring), ring.ready(), late.threads) == (0, [], asked)
-    ring.put(7, losses(7), 0.0)
-    ring.drain(timeout=0.0)
-    late.go_on(9)
-    assert [row.step for row in ring.drain()] == [7]
-
-
-def test_one_thread_puts_while_another_takes():
-    ring = DeviceRing("cpu", every=8, max_age=0.001, backlog=10_000_000)
-    found, done = [], threading.Event()
-
-    def take():
-        while not done.wait(0.0005):
-            found.extend(ring.ready())
-
-    taker = threading.Thread(target=take)
-    taker.start()
-    taken = [step for step in range(3000) if ring.put(step, losses(step, 2), float(step))]
-    done.set()
-    taker.join(10)
-    found += ring.drain()
-    assert [(row.step, row.time, row.values["loss1"]) for row in found] == [
-        (step, float(step), step + 1.0) for step in taken
-    ]
-    assert ring.dropped == 3000 - len(taken) == 0
 
 
 @pytest.mark.parametrize("name", ["every", "pages", "width", "backlog"])

@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 import trainlens
 from tests.torch.record.entries import entries, target
+from trainlens_torch.config import TrainingConfig
 from trainlens_torch.record import append, text
 from trainlens_torch.record.append import NotWritten
 from trainlens_torch.record.entry import Entry
@@ -21,6 +22,12 @@ def test_the_line_is_that_of_the_seed():
     entry = Entry(3000, 0.0, {"loss_theta": 0.083, "total": 1.23}, {"dropout": 0.0, "lr": 1e-4})
     want = "3000/100000 lr=1.0000e-04 dropout=0.000 total=1.230 loss_theta=0.083\n"
     assert text.line(entry, 100000) == want
+
+
+def test_the_rate_that_progressive_dropout_logs_has_the_name_of_the_seed():
+    assert text.line(Entry(1, 0.0, {}, {"dropout_rate": 0.1}), 9) == "1/9 dropout=0.100\n"
+    both = text.line(Entry(1, 0.0, {}, {"dropout_rate": 0.1, "dropout": 0.2}), 9)
+    assert sorted(both.split()) == ["1/9", "dropout=0.200", "dropout_rate=0.100"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,20 @@ def test_trainlens_reads_the_numbers_that_stand_there(tmp_path):
         "optim.name": "adam",
         "amp": True,
     }
+
+
+def test_no_setting_of_a_whole_configuration_is_read_as_a_value(tmp_path):
+    header = {**TrainingConfig().changed({"resume.step": 40}).header(), "dropout_warmup_step": 9}
+    sink = text.make(target(tmp_path, config=header, schedules={}), every=1)
+    sink.write([Entry(i, 0.0, {"total": 1.0}, {"lr": 0.1}) for i in range(100, 200)])
+    sink.close()
+    run = trainlens.load_one(tmp_path / "log.txt")
+    assert {(name, len(series)) for (name, _), series in run.series.items()} == {
+        ("total", 100), ("lr", 100),
+    }  # fmt: skip
+    assert run.steps == (100, 199)
+    wanted = {"optimizer.lr": 3e-4, "adaptive_lr.trials": 12}
+    assert wanted.items() <= run.config.items()
 
 
 def test_half_a_number_is_no_number_when_the_log_is_continued(tmp_path):

@@ -51,10 +51,11 @@ def lines(
     -------
     list of str
         Of one run: how it stands, where it grew or anything is new. Of several: how many stand
-        how, and a line for each of which there is news. Then a line for each notice and each
-        change of a finding, with what to do about it below it. Every line but the last kind
-        begins with the time; the date is told at the first and whenever it changes. Where
-        nothing is new there is no line, but at every 10th round one that says so.
+        how and how far they are, and a line for each of which there is news (its verdict, its
+        state, its planned end). Then a line for each notice and each change of a finding, with
+        what to do about it below it. Every line but the last kind begins with the time; the date
+        is told at the first and whenever it changes. Where nothing is new there is no line, but
+        at every 10th round one that says so.
     """
     at = told.time_of(update.at, zone)
     head = [f"{at}  {text}" for text in _dates(update, before, zone)]
@@ -97,7 +98,7 @@ def _runs(update: Update, before: Update | None, colour: bool) -> Iterator[str]:
 
 def _new(run: Standing, old: Standing | None) -> bool:
     """Whether there is something to say of a run besides that it grew."""
-    if old is None:
+    if old is None or (run.progress == 1.0 and old.progress != 1.0):
         return True
     return (run.state, run.reason, run.verdict, run.attempts) != (
         old.state, old.reason, old.verdict, old.attempts,
@@ -111,7 +112,16 @@ def _sum(runs: tuple[Standing, ...]) -> str:
         [words.plural(len(runs), "run")]
         + [f"{words.step(n)} {clean(state)}" for state, n in states.items()]
         + [f"{words.step(n)} {clean(verdict)}" for verdict, n in verdicts.items()]
+        + [*_far(runs)]
     )
+
+
+def _far(runs: tuple[Standing, ...]) -> Iterator[str]:
+    """How far the runs are, where that is known of all of them."""
+    shares = [run.progress for run in runs if run.progress is not None]
+    if shares and len(shares) == len(runs):
+        low, high = (words.percent(share, 2) for share in (min(shares), max(shares)))
+        yield f"{high} done" if low == high else f"{low} to {high} done"
 
 
 def _standing(run: Standing, colour: bool) -> str:

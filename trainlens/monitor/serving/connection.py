@@ -115,14 +115,14 @@ class Connection:
         if not piece:
             return self.close()
         if self.state == ASKING:
-            self._take(piece, now)
+            self._take(piece)
         else:
             # A stream asks nothing more, and who parts is not listened to.
             self._thrown += len(piece)
             if self._thrown > self._limits.parting_bytes:
                 self.close()
 
-    def _take(self, piece: bytes, now: float) -> None:
+    def _take(self, piece: bytes) -> None:
         before = max(0, len(self._came) - len(END))
         self._came += piece
         end = self._came.find(END, before)

@@ -216,7 +216,9 @@ def _bad_since(series: Series, step: int) -> int | None:
     return None if sparse or base.step[first] > step else int(base.step[first])
 
 
-def waiting(run: Run, first: int | None, last: int | None) -> tuple[float, float] | None:
+def waiting(
+    run: Run, first: int | None, last: int | None, least: float = 0.0
+) -> tuple[float, float] | None:
     """Share of the time that steps waited for data: where it went wrong, and otherwise.
 
     Parameters
@@ -224,6 +226,8 @@ def waiting(run: Run, first: int | None, last: int | None) -> tuple[float, float
     run : Run
     first, last : int or None
         Where it went wrong.
+    least : float
+        Time from which a step there is one of those that did; the median where that is longer.
 
     Returns
     -------
@@ -237,7 +241,7 @@ def waiting(run: Run, first: int | None, last: int | None) -> tuple[float, float
     total, wait = t.value[at], w.value[of]
     good = (total > 0) & (wait >= 0)
     inside = (step >= first) & (step <= (first if last is None else last))
-    inside &= total >= median(total) if len(total) else inside
+    inside &= total >= max(least, median(total)) if len(total) else inside
     if not (inside & good).any() or not (~inside & good).any():
         return None
     shares = [float(np.sum(wait[m]) / np.sum(total[m])) for m in (inside & good, ~inside & good)]

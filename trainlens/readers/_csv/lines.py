@@ -147,7 +147,7 @@ class Lines:
                 if cells is not None and (not self.layout or len(cells) == self.layout.width):
                     start = self._open[0][0]
                     self._open = []
-                    self._cells(start, cells, joined)
+                    self._cells(start, cells)
                     continue
             elif not self._is_whole_row(text) and len(self._open) < _MOST_OPEN:
                 continue
@@ -183,7 +183,7 @@ class Lines:
             what = "a row whose quotes do not fit together, passed over"
             self._damage.line("corrupt", what, line)
             return
-        self._cells(line, cells, text)
+        self._cells(line, cells)
 
     def _aside(self, line: int, text: str) -> bool:
         """Lines that are no rows: comments, settings, conflict markers, the separator."""
@@ -212,7 +212,7 @@ class Lines:
         if cells is not None and len(names) == len(cells) and is_header(names):
             self._sep = sep
             self._start(names)
-            self._cells(line, cells, text)
+            self._cells(line, cells)
         elif not self._aside(line, text):
             self._damage.line("skipped", _BEFORE, line, None)
 
@@ -222,7 +222,7 @@ class Lines:
         self.layout = layout_of(names, self._stem)
         self._widths = {self.layout.width}
 
-    def _cells(self, line: int, cells: list[str], text: str) -> None:
+    def _cells(self, line: int, cells: list[str]) -> None:
         layout = self.layout
         if layout is None:
             self._start(cells)

@@ -24,6 +24,7 @@ _NAMED = re.compile(rb'"((?:[^"\\]|\\.){1,100})"\s*:\s*[\[{]\s*(?:"0"\s*:\s*)?(?
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[\]{},]', re.DOTALL)
 _KEYED = re.compile(rb'"(?:epoch[ _-]?)?\d+"\s*:\s*\{', re.IGNORECASE)
 _EXPORT = re.compile(rb"\[\s*\[\s*\d{9,}(?:\.\d*)?\s*,\s*\d+\s*,")
+_HEADER = re.compile(rb'\{\s*"schema"\s*:\s*"trainlens\.log/')
 _TAG = re.compile(r"run-(.*?)-tag-(.+)")
 MORE_STEPS = (*STEP_KEYS, "steps", "iterations", "iters")
 MORE_EPOCHS = (*EPOCH_KEYS, "epochs")
@@ -141,8 +142,8 @@ def confidence(path: Path, data: bytes, whole: bool) -> float:
     body = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if body[:1] == b"[":
         return 0.75 if _EXPORT.match(body) and tag_of(path.stem) else 0.0
-    if body[:1] != b"{" or (not whole and _is_lines(body)):
-        return 0.0
+    if body[:1] != b"{" or _HEADER.match(body) or (not whole and _is_lines(body)):
+        return 0.0  # a header may be all that is there yet, and its settings hold lists
     if not (b"[" in body or b'"0"' in body or _KEYED.search(body)):
         return 0.0
     document = parse(body) if whole else None

@@ -4,8 +4,8 @@
 """
 
 from trainlens.render._cells import Table
-from trainlens.render.comparison._blocks import IN_REPORT, Block, blocks
+from trainlens.render.comparison._blocks import Block, blocks, in_report
 from trainlens.render.comparison._words import headline
 from trainlens.render.comparison.text import kept
 
-__all__ = ["IN_REPORT", "Block", "Table", "blocks", "headline", "kept"]
+__all__ = ["Block", "Table", "blocks", "headline", "in_report", "kept"]

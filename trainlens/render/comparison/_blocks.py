@@ -327,12 +327,15 @@ def _told(c: Comparison, everything: bool) -> list[list[Row]]:
 # --- gaps, settings, data -------------------------------------------------------------------
 
 
+_SPLITS = {"val": "validation"}
+
+
 def _gaps(c: Comparison, everything: bool) -> Iterator[Block]:
     shown = c.gaps if everything or len(c.candidates) <= _FEW else ()
     for table in shown:
         name = _words.with_unit(shortened(table.metric, 40), table.unit)
         yield Block(
-            f"Generalization gap of {name}: validation minus training",
+            f"Generalization gap of {name}: {_SPLITS.get(table.split, table.split)} minus training",
             table=_details.gaps(table, c.by),
         )
 
@@ -378,5 +381,13 @@ PARTS = {
     "data": _data,
 }
 """What makes the blocks of each part, in their order; the page puts its curves in between."""
-IN_REPORT = ("head", "measures", "gaps")
-"""Parts that a report of the runs shows; it tells the rest of itself."""
+
+
+def in_report(comparison: Comparison) -> tuple[str, ...]:
+    """The parts that a report of the runs shows: it tells the rest of itself.
+
+    Of single runs it has every number in its tables already; the scores of several runs of one
+    side, their interquartile means and how often they beat the others stand nowhere else.
+    """
+    detail = ("detail",) if comparison.of_groups else ()
+    return ("head", "measures", *detail, "gaps")

@@ -94,7 +94,8 @@ def runs(row: Row) -> list[str]:
         f"{words.number(m)} [{words.number(i.low, 3)}, {words.number(i.high, 3)}]"
         for m, i in zip(r.iqm, r.iqm_intervals, strict=True)
     ]
-    said = [f"{sizes[0]} against {sizes[1]}, {how}."]
+    by = f"; {row.difference.method}" if row.difference is not None else ""
+    said = [f"{sizes[0]} against {sizes[1]}, {how}{by}."]
     if not any(map(math.isnan, r.iqm)):
         said.append(f"Interquartile mean {iqm[0]} against {iqm[1]}.")
     if not math.isnan(r.improvement):

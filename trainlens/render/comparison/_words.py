@@ -23,6 +23,8 @@ SHOWN = {
 """Verdicts as a cell of a table shows them."""
 STATES = {"met": "met", "missed": "missed", "cannot-judge": "cannot judge"}
 """The same of expectations."""
+_TOLD = ("better", "worse")
+"""Verdicts that say which it is."""
 _COUNTED = {
     "better": "better",
     "worse": "worse",
@@ -55,8 +57,8 @@ def verdict(comparison: Comparison) -> str:
     if not comparison.rows:
         return "There is nothing to compare."
     if len(comparison.candidates) == 1:
-        single = all(arm.single for arm in comparison.arms)
-        return _verdict(leading(comparison), single)
+        said = _verdict(leading(comparison), not comparison.of_groups)
+        return f"{said[:-1]}, {_OTHER_DATA}." if _other_data(comparison) else said
     return _several(comparison)
 
 
@@ -72,25 +74,53 @@ def standing(comparison: Comparison) -> list[str]:
     return [*told, met] if met else told
 
 
+_OTHER_DATA = "but they may have validated on different data"
+
+
+def _other_data(comparison: Comparison) -> bool:
+    """Whether the verdict is of validation data that the settings say are not the same."""
+    lead = leading(comparison)
+    doubt = any(caution.kind == "validation-data" for caution in comparison.cautions)
+    return doubt and lead.verdict in _TOLD and lead.split == "val"
+
+
 def _seeds_matter(comparison: Comparison) -> bool:
     """Whether single runs differ, which says little of their configurations."""
-    single = all(arm.single for arm in comparison.arms)
-    return single and any(row.verdict in ("better", "worse") for row in comparison.rows)
+    return not comparison.of_groups and any(
+        row.verdict in ("better", "worse") for row in comparison.rows
+    )
 
 
 def _others(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         return f"The other metric, {called(rows[0])}, is {_COUNTED[rows[0].verdict]}."
     counts = Counter(row.verdict for row in rows)
+    if len(counts) == 1:
+        verdict = rows[0].verdict
+        shown = f" ({_few([called(row) for row in rows])})" if verdict in _TOLD else ""
+        return f"{capitalised(_all(len(rows), 'other metrics', verdict), ())}{shown}."
     told = []
-    for verdict in ("better", "worse"):
+    for verdict in _TOLD:
         held = [called(row) for row in rows if row.verdict == verdict]
         if held:
-            more = [f"{len(held) - _NAMED} more"] if len(held) > _NAMED else []
             said = _counts(Counter({verdict: counts.pop(verdict)}))
-            told.append(f"{said} ({listed(held[:_NAMED] + more)})")
+            told.append(f"{said} ({_few(held)})")
     told += [_counts(Counter({v: n})) for v, n in counts.items()]
     return f"Of {words.step(len(rows))} other metrics {listed(told)}."
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return listed([*names[:_NAMED], *more])
+
+
+def _all(count: int, nouns: str, verdict: str) -> str:
+    """What all of several are, or none of them."""
+    if verdict in _TOLD:
+        return f"{'both' if count == 2 else f'all {words.step(count)}'} {nouns} are {verdict}"
+    can = {"indistinguishable": "told apart", "cannot-judge": "judged"}[verdict]
+    return f"{'neither' if count == 2 else 'none'} of the {words.step(count)} {nouns} can be {can}"
 
 
 def _verdict(row: Row, single: bool) -> str:
@@ -110,10 +140,10 @@ def _several(comparison: Comparison) -> str:
     total = words.plural(len(comparison.candidates), "candidate")
     rest = len(comparison.candidates) - len(held)
     have = [f"{words.step(rest)} {'has' if rest == 1 else 'have'} no such metric"] if rest else []
-    said = (
-        f"{called(lead)} against {shortened(comparison.baseline)}: of {total} "
-        f"{listed([*_states(counts), *have])}."
-    )
+    told = f"of {total} {listed([*_states(counts), *have])}"
+    if len(counts) == 1 and not rest:
+        told = _all(len(held), "candidates", held[0].verdict)
+    said = f"{called(lead)} against {shortened(comparison.baseline)}: {told}."
     best = held[0]
     if not counts["better"] or failed(best):  # then its finite points do not say how far ahead
         return said

@@ -28,6 +28,8 @@ from trainlens.render.comparison._words import headline
 from trainlens.render.json import laid_out, notice_dict, plain
 
 SCHEMA = "trainlens.comparison/1"
+FILE = "comparison.json"
+"""Where it lies in the folder of a page."""
 
 
 def document(comparison: Comparison, notices: Sequence[Notice] = ()) -> dict[str, Any]:
@@ -65,6 +67,41 @@ def document(comparison: Comparison, notices: Sequence[Notice] = ()) -> dict[str
         }
     )
     return told
+
+
+def brief(comparison: Comparison) -> dict[str, Any]:
+    """What a report of the runs says of their comparison: plain JSON values.
+
+    Returns
+    -------
+    dict
+        The runs of each side, and of each metric and candidate the verdict, why, and the
+        difference with its interval; the rest is in ``file``, beside the report.
+    """
+    told: dict[str, Any] = plain(
+        {
+            "file": FILE,
+            "sentence": headline(comparison),
+            "baseline": comparison.baseline,
+            "sides": {arm.name: [run.name for run in arm.runs] for arm in comparison.arms},
+            "metrics": [_brief(row) for row in comparison.rows],
+        }
+    )
+    return told
+
+
+def _brief(row: Row) -> dict[str, Any]:
+    difference = row.difference
+    return {
+        "metric": row.metric,
+        "split": row.split,
+        "unit": row.unit,
+        "candidate": row.candidate,
+        "verdict": row.verdict,
+        "because": row.because,
+        "difference": None if difference is None else difference.mean,
+        "interval": None if difference is None else _interval(difference.interval),
+    }
 
 
 def dumps(comparison: Comparison, notices: Sequence[Notice] = ()) -> str:
@@ -189,6 +226,7 @@ def _gaps(table: GapTable) -> dict[str, Any]:
     ]
     return {
         "metric": table.metric,
+        "split": table.split,
         "unit": table.unit,
         "baseline": table.baseline,
         "candidate": table.candidate,

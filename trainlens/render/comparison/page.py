@@ -107,7 +107,7 @@ def write(
     from trainlens.render.folder import make_folder
 
     make_folder(out)
-    written = [out / "index.html", out / "comparison.json"]
+    written = [out / "index.html", out / json.FILE]
     write_text(written[0], text)
     write_text(written[1], json.dumps(comparison, notices), "\n")
     return written + (draw_report(comparison_pictures(comparison), out) if plots else [])
@@ -170,7 +170,7 @@ def helpers(told: Told) -> dict[str, Any]:
 
 
 def _difference_words(comparison: Comparison) -> str:
-    if not all(arm.single for arm in comparison.arms):
+    if comparison.of_groups:
         return "the means over the runs, with the 95 % interval of their difference at each place."
     said = "a running mean with its 95 % interval at each place"
     if len(comparison.candidates) == 1:

@@ -26,6 +26,11 @@ def all_zero(run: Run, *, threshold: float = 100.0) -> Iterator[Finding]:
     per cent. A frozen layer has a gradient of 0, and biases start at 0: both fire.
 
     Zero is zero in every unit.
+
+    Settings
+    --------
+    threshold : %
+        Of zeros, from which on a point is a fault.
     """
     looked = [Looked(s, s.value == 0) for s in norms(run, "gradient-norm", "weight-norm")]
     for series in finite(run, "zero-fraction"):

@@ -33,6 +33,13 @@ def class_imbalance(
 
     A ratio: no unit matters. It grows with the number of classes: of a thousand classes of the
     real world hardly any set of data stays below it.
+
+    Settings
+    --------
+    threshold_imbalance : times
+        The largest class over the smallest.
+    samples : samples
+        That must have been counted.
     """
     counted, shared = layers(run, "class-count"), layers(run, "class-share")
     if len(counted) >= 2:

@@ -33,6 +33,13 @@ def dead_relu(
     as a whole is known: below `threshold_inactivity` per cent it counts as dead.
 
     Shares: no unit matters.
+
+    Settings
+    --------
+    threshold_inactivity : % active
+        Below it a layer counts as dead.
+    threshold_layer : % of the units
+        Above it a layer is a fault.
     """
     looked = []
     for series in finite(run, "zero-fraction"):

@@ -28,6 +28,11 @@ def exploding_tensor(run: Run, *, only_nan: bool = False) -> Iterator[Finding]:
     those of attempts that were started over. Infinities count unless `only_nan`. A single point
     is enough, and a metric that is NaN because it was not computed at that step fires as well:
     `non-finite` of the default profile tells these apart. No unit matters.
+
+    Settings
+    --------
+    only_nan : true or false
+        Whether infinities are left out.
     """
     held = [s for s in run.series.values() if len(s) and s.role.name not in _LEFT_OUT]
     if not held:

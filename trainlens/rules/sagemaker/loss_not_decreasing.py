@@ -37,6 +37,15 @@ def loss_not_decreasing(
     A percentage of the loss: its unit does not matter, but an offset does, and any noise above
     0.1 % of the loss makes the rule fire on healthy runs. `stagnation` of the default profile
     asks for more than noise.
+
+    Settings
+    --------
+    num_steps : steps
+        Between two losses that are compared.
+    diff_percent : %
+        By which the loss must fall.
+    increase_threshold_percent : %
+        Rises above it are counted apart.
     """
     found = losses(run)
     if not found:

@@ -44,6 +44,17 @@ def low_gpu_utilization(
 
     Percent, whatever the machine: no unit matters. The utilisation of a GPU is the share of time
     in which anything ran on it, and says little about how much.
+
+    Settings
+    --------
+    threshold_p95 : %
+        Below it the 95th percentile is under-use.
+    threshold_p5 : %
+        Below it the 5th percentile is fluctuation.
+    patience : readings
+        At the beginning that are left out.
+    window : readings
+        That are judged together.
     """
     system = [s for s in run.with_role("system") if _COMPUTING.match(s.metric)]
     found = [s for s in (*readings(run, "gpu-usage"), *system) if len(s.finite)]

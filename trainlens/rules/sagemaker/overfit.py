@@ -34,6 +34,15 @@ def overfit(
     smoothing or a running average of the training loss are enough for a gap of 10 % without any
     overfitting, and a gap that does not grow harms nobody: the default profile asks whether
     validation became worse.
+
+    Settings
+    --------
+    start_step : steps
+        From which on evaluations count.
+    patience : evaluations
+        In a row that must exceed the limit.
+    ratio_threshold : gap over training loss
+        The limit.
     """
     val, train = run.main("loss", "val"), run.main("loss", "train")
     if val is None or train is None or not len(train.finite):

@@ -30,6 +30,15 @@ def overtraining(
 
     `delta` carries the unit of the loss: below a loss of 0.01 nothing is ever an improvement,
     above 100 any noise is. The default profile has `stagnation` and `overfitting`.
+
+    Settings
+    --------
+    patience_train : points
+        Of the training loss without a new optimum.
+    patience_validation : evaluations
+        Without a new optimum.
+    delta : unit of the loss
+        By which a value must be lower to be a new optimum.
     """
     asked = [
         (s.finite, patience)

@@ -44,6 +44,17 @@ def poor_weight_initialization(
     The ratio of variances has no unit; `distribution_range` carries that of the gradient.
     Embeddings, normalisations and outputs differ by more than ten in most healthy models: the
     default profile (`poor-initialization`) asks for growth with depth.
+
+    Settings
+    --------
+    threshold : times
+        Between variances of layers: above it is a fault.
+    distribution_range : unit of the gradient
+        Percentiles that are closer are a fault.
+    patience : points
+        Without a new minimum of the loss.
+    steps : points
+        At the beginning that are looked at.
     """
     found = [*_variances(run, threshold, steps), *_gradients(run, distribution_range, steps)]
     if not found:

@@ -49,8 +49,18 @@ def saturated_activation(
     both lie beyond the same limit, so that every unit does. Where only one of them does, nobody
     can tell how many units that are.
 
-    Settings: `threshold_tanh_min`, `threshold_tanh_max`, `threshold_sigmoid_min`,
-    `threshold_sigmoid_max`, in the unit of the inputs, which have none; `threshold_layer`.
+    Settings
+    --------
+    threshold_tanh_min : unit of the inputs
+        Below it a tanh is saturated.
+    threshold_tanh_max : unit of the inputs
+        Above it a tanh is saturated.
+    threshold_sigmoid_min : unit of the inputs
+        Below it a sigmoid is saturated.
+    threshold_sigmoid_max : unit of the inputs
+        Above it a sigmoid is saturated.
+    threshold_layer : % of the units
+        Above it a layer is a fault.
     """
     limits = _Limits(
         (threshold_tanh_min, threshold_tanh_max), (threshold_sigmoid_min, threshold_sigmoid_max)

@@ -29,6 +29,11 @@ def stalled_training(run: Run, *, threshold: float = 1800.0) -> Iterator[Finding
     `stalled-log` of the default profile asks for the usual interval of the log.
 
     Seconds, whatever the run: the interval of logging decides whether the rule means anything.
+
+    Settings
+    --------
+    threshold : s
+        Between two records: above it is a fault.
     """
     held = [s for s in run.training_series if s.wall_time.strides != (0,)]
     known = [(s, np.flatnonzero(np.isfinite(s.wall_time))) for s in held]

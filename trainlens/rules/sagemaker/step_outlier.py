@@ -29,6 +29,13 @@ def step_outlier(run: Run, *, stddev: float = 5.0, n_outliers: int = 10) -> Iter
 
     Standard deviations: no unit matters. `slow-batch` of the default profile compares with the
     neighbours.
+
+    Settings
+    --------
+    stddev : standard deviations
+        Farther from the mean a step is an outlier.
+    n_outliers : steps
+        More outliers than that are a fault.
     """
     found = [s.finite for s in run.with_role("batch-time") if len(s.finite)]
     if not found:

@@ -33,6 +33,15 @@ def unchanged_tensor(
 
     `rtol` has no unit, `atol` has that of the value: below 1e-8 nothing ever changes.
     `unchanged-parameters` of the default profile looks at weights to the last bit.
+
+    Settings
+    --------
+    num_steps : points
+        In a row that must be the same.
+    rtol : share of the value
+        That is no change.
+    atol : unit of the value
+        That is no change.
     """
     found = finite(run, "loss", "gradient-norm", "weight-norm", "weight-std")
     if not found:

@@ -28,6 +28,11 @@ def vanishing_gradient(run: Run, *, threshold: float = 1e-7) -> Iterator[Finding
 
     `threshold` carries the unit of the gradient: multiply the loss by a constant, and the
     verdict may change. `gradient-vanishing` of the default profile compares with the run itself.
+
+    Settings
+    --------
+    threshold : unit of the gradient
+        Below it a norm is a fault.
     """
     found = norms(run, "gradient-norm")
     if not found:

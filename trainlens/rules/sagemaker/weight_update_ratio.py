@@ -32,6 +32,13 @@ def weight_update_ratio(
 
     A ratio: no unit matters. The limits are six decades and more around what training needs;
     `update-ratio` of the default profile takes two.
+
+    Settings
+    --------
+    large_threshold : update over weights
+        Above it a point is a fault.
+    small_threshold : update over weights
+        Below it a point is a fault.
     """
     found = finite(run, "update-ratio")
     if not found:

@@ -25,6 +25,11 @@ def class_imbalance(run: Run, *, majority: float = 0.9) -> Iterator[Finding]:
     Reads the count or the share of each class, averaged over the log, or the share of the largest
     (majority_share). Above `majority` any class is a fault, also a background, which the default
     profile spares. A share, so no unit matters.
+
+    Settings
+    --------
+    majority : share of the data
+        That one class may have.
     """
     for role in ("class-count", "class-share"):
         found = layers(run, role)

@@ -27,7 +27,12 @@ def gradient_explosion(run: Run, *, limit: float = 100.0, most: int = 20) -> Ite
     be usual in one model and far too much in another. The default profile compares a run with
     itself.
 
-    Settings: `limit` (in the unit of the logged norm), `most` (findings).
+    Settings
+    --------
+    limit : unit of the norm
+        Above it a norm has exploded.
+    most : findings
+        The largest are kept.
     """
     series = run.main("gradient-norm")
     if series is None:

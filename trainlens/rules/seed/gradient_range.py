@@ -22,7 +22,14 @@ def gradient_range(run: Run, *, low: float = 1.0, high: float = 10.0) -> Iterato
 
     A note, no alarm: the seed calls norms of 1 to 10 a sign of success. The range carries the
     unit of the norm, which grows with the number of parameters and with the scale of the loss:
-    most healthy models lie outside of it. Settings: `low`, `high`.
+    most healthy models lie outside of it.
+
+    Settings
+    --------
+    low : unit of the norm
+        Below it a norm is outside.
+    high : unit of the norm
+        Above it a norm is outside.
     """
     series = gradient_norm(run)
     if series is None:

@@ -28,7 +28,16 @@ def loss_spike(
     not matter; but it takes the noise for normal and the loss for flat: on 80 healthy public logs
     it raised 1 271 false alarms in 100 000 steps. The default profile has a robust rule.
 
-    Settings: `sigma`, `window`, `least_points` (of the window), `most` (findings).
+    Settings
+    --------
+    sigma : standard deviations
+        Above the mean: from there on a point is a spike.
+    window : points
+        Over which mean and deviation are taken.
+    least_points : points
+        That a window must hold.
+    most : findings
+        The largest are kept.
     """
     series = run.main("loss", "train")
     if series is None:

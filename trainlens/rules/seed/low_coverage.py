@@ -21,6 +21,11 @@ def low_coverage(run: Run, *, threshold: float = 0.3) -> Iterator[Finding]:
 
     A fixed limit on a share of 0 to 1; every single point counts, so that one poor batch is
     enough. The default profile judges the run by its own level and by stretches.
+
+    Settings
+    --------
+    threshold : share of the inputs
+        Below it a point is a fault.
     """
     found = run.with_role("coverage")
     if not found:

@@ -24,6 +24,11 @@ def memory_pressure(run: Run, *, threshold: float = 0.9) -> Iterator[Finding]:
     Reads memory in percent, or its amount where the log has the total as well. A share, so no
     unit matters; but an allocator that keeps what it once got sits above 90 % in healthy runs.
     The default profile asks whether it had to give its cache back, and looks for leaks.
+
+    Settings
+    --------
+    threshold : share of the memory
+        Above it a reading is a fault.
     """
     found = [s for s in readings(run, "gpu-memory") if len(s.finite)]
     if not found:

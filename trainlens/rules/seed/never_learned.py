@@ -29,6 +29,13 @@ def never_learned(run: Run, *, epochs: int = 20, digits: int = 3) -> Iterator[Fi
     Relative, so the unit of the loss does not matter; but an offset does (a loss that falls from
     1000.9 to 1000.1 has not changed), and a run that needs 30 epochs is called dead after 20. The
     default profile measures against the noise.
+
+    Settings
+    --------
+    epochs : epochs
+        At the beginning that are looked at.
+    digits : digits
+        To which the loss must stay the same.
     """
     series = run.main("loss", "train") or run.main("loss")
     if series is None:

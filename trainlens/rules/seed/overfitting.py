@@ -27,6 +27,11 @@ def overfitting(run: Run, *, gap: float = 45.0) -> Iterator[Finding]:
 
     A wide gap alone does not show that validation gets worse: the default profile judges that,
     and names the gap separately (``gap-growth``).
+
+    Settings
+    --------
+    gap : unit of the measure
+        Above it an evaluation is overfitted.
     """
     measures = [*run.with_role("metric", "val"), *run.with_role("loss", "val")]
     judged = [(s, run.series[s.metric, "train"]) for s in measures

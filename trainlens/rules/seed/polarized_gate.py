@@ -21,6 +21,13 @@ def polarized_gate(run: Run, *, low: float = 0.1, high: float = 0.9) -> Iterator
 
     Fixed limits on a weight of 0 to 1; every single point counts, also the first ones of a gate
     that opens from 0. The default profile judges stretches.
+
+    Settings
+    --------
+    low : weight, 0 to 1
+        Below it a point is a fault.
+    high : weight, 0 to 1
+        Above it a point is a fault.
     """
     found = run.with_role("gate")
     if not found:

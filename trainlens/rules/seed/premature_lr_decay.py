@@ -30,6 +30,13 @@ def premature_lr_decay(run: Run, *, patience: int = 50, factor: float = 0.8) -> 
     A ratio of rates has no unit, but `patience` counts epochs, whatever the size of one: step
     schedules that are cut at epochs 30 and 60 are faults here. The default profile asks whether
     the loss was still falling.
+
+    Settings
+    --------
+    patience : epochs
+        That a level must last.
+    factor : times
+        A fall to it or below is a cut.
     """
     series = run.main("learning-rate")
     if series is None:

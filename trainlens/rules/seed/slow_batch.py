@@ -24,6 +24,11 @@ def slow_batch(run: Run, *, threshold: float = 300.0) -> Iterator[Finding]:
     A fixed limit in seconds; batch times whose name or log says ms are taken as such, those
     without a unit as seconds. A model whose batches usually take longer is always slow. The
     default profile judges the run by its own level and by stretches.
+
+    Settings
+    --------
+    threshold : s
+        Above it a batch is slow.
     """
     found = run.with_role("batch-time")
     if not found:

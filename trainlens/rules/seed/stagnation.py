@@ -29,6 +29,15 @@ def stagnation(
 
     A variance carries the unit of the loss squared: below a loss of about 1 the first rule calls
     nearly every calm run stagnant, above 30 hardly any. The default profile has neither limit.
+
+    Settings
+    --------
+    window : points
+        At the end over which the variance is taken.
+    variance : loss squared
+        Below it the loss is flat.
+    patience : evaluations, else epochs
+        Without a new best.
     """
     train = run.main("loss", "train") or run.main("loss")
     if train is None:

@@ -27,7 +27,10 @@ def validation_jump(run: Run, *, share: float = 0.2) -> Iterator[Finding]:
     measure is. The evaluations of that very seed scatter by 22 mm, so that a step of 22.6 mm was
     no news; the default profile measures a jump in the noise of the run.
 
-    Settings: `share` (of the evaluation before).
+    Settings
+    --------
+    share : share of the evaluation before
+        By which the next one must be worse.
     """
     loss = run.main("loss", "val")
     measures = [s for s in run.with_role("metric", "val") if s.role.direction]

@@ -27,7 +27,10 @@ def validation_noise(run: Run, *, limit: float = 18.0) -> Iterator[Finding]:
     the noise. It means millimetres of joint error and nothing else; the default profile takes
     out the trend and needs no unit.
 
-    Settings: `limit` (mm).
+    Settings
+    --------
+    limit : mm
+        Of the standard deviation.
     """
     found = [s for s in run.with_role("metric", "val") if s.unit == "mm"]
     if not found:

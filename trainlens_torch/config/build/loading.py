@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler
 
 from trainlens.errors import UsageError
 from trainlens_torch.clock import Clock
@@ -58,8 +58,21 @@ def train_loader(
     own = config.data
     if own.cache_mib:
         dataset = CachedDataset(dataset, own.cache_mib * _MIB)
-    loader = _loader(config, dataset, labels, {"num_workers": own.workers, **options})
+    batch_sampler = options.pop("batch_sampler", None)
+    options = {"num_workers": own.workers, **options}
+    if own.sampler == "own":
+        loader = _own_loader(dataset, batch_sampler, options)
+    else:
+        loader = _loader(config, dataset, labels, options)
     return Prefetcher(loader, device, own.prefetch) if own.prefetch else loader
+
+
+def _own_loader(dataset: Any, batch_sampler: Any, options: dict[str, Any]) -> Any:
+    if batch_sampler is None:
+        raise UsageError(
+            "data.sampler own needs the sampler: config.train_loader(dataset, batch_sampler=...)"
+        )
+    return DataLoader(dataset, batch_sampler=batch_sampler, **options)
 
 
 def _loader(config: TrainingConfig, dataset: Any, labels: Any, options: dict[str, Any]) -> Any:
@@ -87,7 +100,9 @@ def _samples(config: TrainingConfig) -> int:
 
 
 def validation_loader(config: TrainingConfig, dataset: Any, /, **options: Any) -> DataLoader[Any]:
-    """Batches for validation: the same ones in every run."""
+    """Batches for validation: the same ones in every run, or drawn anew where no seed is set."""
+    if config.validation.seed is None:
+        return _drawn_anew(config, dataset, options)
     most = config.validation.samples
     subset = most
     if most is not None and not isinstance(dataset, IterableDataset):
@@ -95,6 +110,23 @@ def validation_loader(config: TrainingConfig, dataset: Any, /, **options: Any) -
     given = {"workers": config.data.workers, "subset": subset, **options}
     return seeded_loader(
         dataset, seed=config.validation.seed, batch_size=config.batch.size, **given
+    )
+
+
+def _drawn_anew(config: TrainingConfig, dataset: Any, options: dict[str, Any]) -> DataLoader[Any]:
+    if isinstance(dataset, IterableDataset):
+        raise UsageError(
+            "validation.seed none needs a data set with a length: the order of a stream is its own"
+        )
+    most = config.validation.samples
+    count = len(dataset) if most is None else min(most, len(dataset))
+    workers = options.pop("workers", config.data.workers)
+    return DataLoader(
+        dataset,
+        batch_size=config.batch.size,
+        sampler=RandomSampler(dataset, num_samples=count),
+        num_workers=workers,
+        **options,
     )
 
 

@@ -30,6 +30,7 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda dim: nn.Identity(),
     "layernorm": nn.LayerNorm,
     "rmsnorm": nn.RMSNorm,
+    "batchnorm": nn.BatchNorm1d,
 }
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -1,0 +1,1 @@
+"""The documentation: pages written by hand, and `docs.make`, which writes the others."""

@@ -1,0 +1,1 @@
+"""Points seen by a laser and by a camera, a fusion gate that shuts, and bad calibrations."""
