@@ -52,6 +52,17 @@ def test_what_cannot_be_judged_says_why():
     )
 
 
+def test_what_only_one_of_several_trainings_reported_is_nothing_in_the_others():
+    finite = {"loss": np.linspace(4, 1, 50)}
+    told = run("a", anomalies__loss_spike=np.array([1.0]), **finite)
+    arm = Arm("arm", (told, run("b", **finite)))
+    (found,) = judge([parse("nonfinite(*/*) == 0")], arm)
+    assert found.status == "met"
+    other = Arm("arm", (run("a", extra=np.ones(50), **finite), run("b", **finite)))
+    (found,) = judge([parse("nonfinite(*/*) == 0")], other)
+    assert (found.status, found.because) == ("cannot-judge", "only 1 of 2 runs have it")
+
+
 def test_a_best_value_that_was_reached_stays_so():
     assert one("min(train/loss) up to 400 < 1.5", B).status == "met"
     assert one("min(train/loss) up to 400 > 1.5", B).status == "cannot-judge"

@@ -52,6 +52,28 @@ def test_few_none_and_no_share():
     assert next(iter(low_coverage(a_run(loss=[1.0])))).status is Status.SKIP
 
 
+def weighted(weight, low=(100, 200)):
+    value = share(low=low)
+    there = np.zeros(len(value), bool)
+    there[slice(*low)] = True
+    run = a_run(valid_ratio=value, coverage_weight=np.where(there, weight, 1.0))
+    (finding,) = low_coverage(run)
+    return finding
+
+
+@pytest.mark.parametrize(("weight", "severity"), [(0.0, "info"), (0.25, "info"), (0.3, None)])
+def test_a_weight_that_falls_with_it_makes_it_a_note(weight, severity):
+    found = weighted(weight)
+    assert (found.status, found.severity) == (Status.FAIL, severity)
+    assert ("weight_there" in found.evidence) is (severity is not None)
+
+
+def test_a_weight_that_was_never_anything_else_does_not():
+    assert weighted(0.0, low=(0, 500)).severity is None
+    other = a_run(valid_ratio=share(low=(100, 200)), w_clip=np.where(np.arange(500) < 100, 1, 0))
+    assert next(iter(low_coverage(other))).severity is None
+
+
 def test_the_seed_profile_counts_every_point():
     (found,) = seed.low_coverage(a_run(valid_ratio=[0.8, 0.29, 0.8]))
     assert found.failed

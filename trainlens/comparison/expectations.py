@@ -110,7 +110,9 @@ def _measured(arm: Arm, asked: Expectation) -> list[Measured]:
 
 def _pooled(held: list[Measured], runs: int) -> Measured:
     first = next((one for one in held if one.why), held[0])
-    if first.why or len(held) < runs:
+    # What a training reported once has no series in the others: they reported nothing.
+    reports = first.series is not None and first.series.role.name == "anomaly"
+    if first.why or (len(held) < runs and not reports):
         why = first.why or f"only {len(held)} of {runs} runs have it"
         return Measured(math.nan, 0, first.series, all(m.complete for m in held), why)
     value = float(np.mean([one.value for one in held]))

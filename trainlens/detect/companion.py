@@ -13,6 +13,8 @@ from trainlens.stats.rolling import rolling_median
 
 _LEAST_RISE = 0.05
 """Share of its level by which a training loss must rise to have become worse as well."""
+_LEAST_BURST = 0.2
+"""The same for five points in a row, which lie high by chance more often than medians of many."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ def training_at(run: Run, evaluated: Ints, i: int) -> Companion | None:
         return None
     level, now = median(before), median(after)
     most, usual = np.quantile(before, [0.95, 0.75])
-    least = max(float(most), level + _LEAST_RISE * abs(level))
-    if now <= least:
+    rose = now > most and now - level > _LEAST_RISE * abs(level)
+    if not rose:
         upto = int(np.searchsorted(held.step, evaluated[i], "right"))
         burst = float(np.max(rolling_median(held.value[b:upto], 5)[4:], initial=-np.inf))
-        now = burst if burst > least else now
-    return Companion(level, now, now > least, bool(now <= usual))
+        if rose := burst - level > max(3 * (usual - level), _LEAST_BURST * abs(level)):
+            now = burst
+    return Companion(level, now, bool(rose), bool(now <= usual))
