@@ -17,7 +17,13 @@ GEOMETRY, PIXEL = 6, 16
 """Features of a point, and of a pixel."""
 OBJECTS, POINTS = 6, 24
 """Objects of a room, and points on all of them."""
-_EACH, _HALF_ROOM, _FAR_AWAY, _HEIGHT = POINTS // OBJECTS, 4.0, 8.0, 5.0
+_EACH = POINTS // OBJECTS
+_HALF_ROOM = 4.0
+"""Metres from the middle to a wall."""
+_AWAY, _HEIGHT = 8.0, 5.0
+"""Where cameras stand: metres from the middle, and above the floor."""
+_LOOK = torch.randn(CLASSES + 1, PIXEL, generator=torch.Generator().manual_seed(7))
+"""Features of pixels on each kind of object, and on the wall."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,13 @@ class Room:
 
 
 def room(count: int, generator: Generator) -> Room:
-    """Rooms with objects of random kinds at random places."""
+    """Rooms with objects of random kinds at random places.
+
+    Parameters
+    ----------
+    count : int
+    generator : Generator
+    """
     kind = torch.randint(CLASSES, (count, OBJECTS), generator=generator)
     size = 0.25 + 0.3 * torch.rand(count, OBJECTS, generator=generator)
     centre = _HALF_ROOM * (2 * torch.rand(count, OBJECTS, 3, generator=generator) - 1)
@@ -62,25 +74,21 @@ def room(count: int, generator: Generator) -> Room:
 def _surface(kind: Tensor, generator: Generator) -> Tensor:
     """Random points of objects within [-1, 1], and their normals; shape (..., 6)."""
     turn = 2 * math.pi * torch.rand(kind.shape, generator=generator)
-    u = 2 * torch.rand(kind.shape, generator=generator) - 1
-    v = 2 * torch.rand(kind.shape, generator=generator) - 1
+    u, v = (2 * torch.rand((*kind.shape, 1), generator=generator) - 1 for _ in range(2))
     around, up = _around(turn), torch.tensor([0.0, 0.0, 1.0]).expand(*kind.shape, 3)
-    zero, u_, v_ = torch.zeros_like(u), u.unsqueeze(-1), v.unsqueeze(-1)
-    ball = (1 - u_.square()).sqrt() * around + u_ * up
-    side = torch.stack([u.sign(), v, zero], -1)
-    wall = torch.stack([u.sign(), zero, zero], -1)
-    tube = v_.mul(math.pi)
-    ring = tube.cos() * around + tube.sin() * up
-    forms = (
-        (ball, ball),
-        (around + u_ * up, around),
-        ((1 - u_) / 2 * around + u_ * up, normalize(2 * around + up, dim=-1)),
-        (side + (turn / math.pi - 1).unsqueeze(-1) * up, wall),
-        (u_.abs().sqrt() * around, up * v_.sign()),
-        (0.7 * around + 0.3 * ring, ring),
+    zero, w = torch.zeros_like(u), turn.unsqueeze(-1) / math.pi - 1
+    globe = (1 - u.square()).sqrt() * around + u * up
+    tube = (math.pi * v).cos() * around + (math.pi * v).sin() * up
+    forms = (  # a point and its normal, of each kind in the order of `CLASSES`
+        (globe, globe),
+        (around + u * up, around),
+        ((1 - u) / 2 * around + u * up, normalize(2 * around + up, dim=-1)),
+        (torch.cat([u.sign(), v, w], -1), torch.cat([u.sign(), zero, zero], -1)),
+        (u.abs().sqrt() * around, v.sign() * up),
+        (0.7 * around + 0.3 * tube, tube),
     )
-    listed = torch.stack([torch.cat(form, -1) for form in forms], -2)
-    return listed.gather(-2, kind[..., None, None].expand(*kind.shape, 1, 6)).squeeze(-2)
+    every = torch.stack([torch.cat(form, -1) for form in forms], -2)
+    return every.gather(-2, kind[..., None, None].expand(*kind.shape, 1, 6)).squeeze(-2)
 
 
 def _around(angle: Tensor) -> Tensor:
@@ -106,11 +114,13 @@ class Camera:
     turned: float = 0.0
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Where points lie in the image, shape (..., 2), and how far away, shape (...)."""
-        down = math.atan2(_HEIGHT, _FAR_AWAY)
-        over = self.angle + self.turned
-        stand = _FAR_AWAY * _around(torch.tensor(self.angle)) + torch.tensor([0.0, 0.0, _HEIGHT])
-        level = -_around(torch.tensor(over))
+        """Where points of shape (..., 3) lie in the image, (..., 2), and how far away, (...).
+
+        What is behind the camera is at infinity.
+        """
+        down = math.atan2(_HEIGHT, _AWAY)
+        stand = _AWAY * _around(torch.tensor(self.angle)) + torch.tensor([0.0, 0.0, _HEIGHT])
+        level = -_around(torch.tensor(self.angle + self.turned))
         ahead = math.cos(down) * level - torch.tensor([0.0, 0.0, math.sin(down)])
         right = torch.stack([level[1], -level[0], level[2]])
         seen = points - stand
@@ -142,5 +152,4 @@ def looks(camera: Camera, rooms: Room, at: Tensor, generator: Generator) -> Tens
     distance = torch.where(apart <= 1.1 * radius.unsqueeze(1), depth.unsqueeze(1), torch.inf)
     nearest, index = distance.min(-1)
     shown = torch.where(nearest.isinf(), CLASSES, rooms.kind.gather(1, index))
-    features = torch.randn(CLASSES + 1, PIXEL, generator=torch.Generator().manual_seed(7))
-    return features[shown] + 0.5 * torch.randn(*shown.shape, PIXEL, generator=generator)
+    return _LOOK[shown] + 0.5 * torch.randn(*shown.shape, PIXEL, generator=generator)
