@@ -72,3 +72,13 @@ def real_logs():
 @pytest.fixture(scope="session")
 def sample_runs():
     return ROOT / "sample_runs"
+
+
+def pytest_runtest_setup(item):
+    """One thread a process, also where a test itself was the first to import torch.
+
+    The tests run in several processes, and small tensors gain nothing by more threads.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)

@@ -57,27 +57,17 @@ class Shell:
     def run(self, *command: str) -> Told:
         """A command with its output; the streams are put together."""
         done = subprocess.run(
-            self._argv(command),
-            cwd=self.folder,
-            env=_environment(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
+            self._argv(command), stderr=subprocess.STDOUT, check=False, **self._streams()
         )
         return Told(" ".join(command), done.stdout.rstrip(), done.returncode)
 
     def document(self, *command: str) -> Any:
         """The JSON that a command prints."""
         done = subprocess.run(
-            self._argv(command),
-            cwd=self.folder,
-            env=_environment(),
-            text=True,
-            capture_output=True,
-            check=False,
+            self._argv(command), stderr=subprocess.PIPE, check=False, **self._streams()
         )
-        if done.returncode > 1:
+        # 1 is an answer ("something is wrong") only where there is a document.
+        if done.returncode > 1 or not done.stdout:
             raise CommandFailed(Told(" ".join(command), done.stderr.strip(), done.returncode))
         return json.loads(done.stdout)
 
@@ -86,18 +76,22 @@ class Shell:
         """A command that goes on while something else is done; its lines, once it has ended."""
         lines: list[str] = []
         with subprocess.Popen(
-            self._argv(command),
-            cwd=self.folder,
-            env=_environment(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            self._argv(command), stderr=subprocess.STDOUT, **self._streams()
         ) as running:
             try:
                 yield lines
             finally:
                 running.terminate()
                 lines.extend(running.communicate()[0].splitlines())
+
+    def _streams(self) -> dict[str, Any]:
+        """Where a command runs, and that its output is text that is kept."""
+        return {
+            "cwd": self.folder,
+            "env": _environment(),
+            "text": True,
+            "stdout": subprocess.PIPE,
+        }
 
     def _argv(self, command: Sequence[str]) -> list[str]:
         if command[0] == "python":

@@ -2,11 +2,8 @@
 
 import json
 import math
-import subprocess
-import sys
 from dataclasses import fields
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
@@ -23,30 +20,7 @@ from examples.bifusion_clip.story import STORY, baseline  # noqa: E402 - after t
 from examples.bifusion_clip.train import mean_iou, train  # noqa: E402 - after the skip
 from trainlens_torch.config import TrainingConfig  # noqa: E402 - after the skip
 
-ROOT = Path(__file__).parents[2]
 SEEDS = (0, 1, 2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """These networks are too small to share, and threads that wait take the cores of others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The short story, lived through once: what it said, and the folder of its report."""
-    folder = tmp_path_factory.mktemp("story")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.run", "bifusion_clip", "--short", "-o", str(folder)],
-        cwd=ROOT, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert done.stderr == ""
-    return done.stdout, folder / "bifusion_clip"
 
 
 def logs(told, side):

@@ -2,9 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,31 +30,8 @@ from examples.decode_stagnation.network import (  # noqa: E402 - after the skip
 from examples.decode_stagnation.story import HERE, STORY, baseline  # noqa: E402 - after the skip
 from trainlens_torch.config import TrainingConfig  # noqa: E402 - after the skip
 
-ROOT = Path(__file__).parents[2]
 STANDSTILL = (SOURCES / SIZE**2 + 4 / 3 + 0.5 / 3) / 6
 """Loss of a network that says 0: a third of each channel that is even between -1 and 1."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """This network is too small to share, and threads that wait take the cores of others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The short story, lived through once: what it said, and the folder of its report."""
-    folder = tmp_path_factory.mktemp("story")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.run", "decode_stagnation", "--short", "-o", str(folder)],
-        cwd=ROOT, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert done.stderr == ""
-    return done.stdout, folder / "decode_stagnation"
 
 
 @pytest.fixture(scope="module")

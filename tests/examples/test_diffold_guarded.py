@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -28,36 +24,20 @@ from examples.diffold_guarded.scoring import scores  # noqa: E402
 from examples.diffold_guarded.story import STORY, baseline  # noqa: E402
 from examples.diffold_guarded.updates import Plain, updates  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 3
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The story in its short form, told once: what was said, and the folder of its report."""
-    out = tmp_path_factory.mktemp("reports")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.run", "diffold_guarded", "--short", "-o", str(out)],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done, out / "diffold_guarded"
 
 
 def comparison(told):
     return json.loads((told[1] / "comparison" / "comparison.json").read_text())
 
 
-def test_it_ends_well_and_says_nothing_on_stderr(told):
-    done, _ = told
+def test_it_ends_well_and_says_nothing_on_stderr(ended):
+    done, _ = ended
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_every_fault_is_found_in_every_run_and_gone_afterwards(told):
-    said = told[0].stdout
+    said = told[0]
     assert f"found in every run: {', '.join(STORY.faults)}" in said
     assert "after the treatment: no fault" in said
 

@@ -4,8 +4,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,34 +28,11 @@ from examples.handpose_dropout.story import STORY, baseline  # noqa: E402
 from examples.handpose_dropout.train import Hands, Training  # noqa: E402
 from trainlens_torch.config import TrainingConfig  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 3
 COPIES = {".aim", "log.txt"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """These networks are too small to share, and threads that wait take the cores of others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- the story ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The short story, lived through once: what it said, and the folder of its report."""
-    out = tmp_path_factory.mktemp("reports")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.run", "handpose_dropout", "--short", "-o", str(out)],
-        cwd=ROOT, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert done.stderr == ""
-    return done.stdout, out / "handpose_dropout"
 
 
 @pytest.fixture(scope="module")

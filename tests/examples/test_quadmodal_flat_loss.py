@@ -3,9 +3,6 @@
 import json
 import math
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -25,35 +22,12 @@ from examples.quadmodal_flat_loss.story import baseline  # noqa: E402 - after th
 from examples.quadmodal_flat_loss.train import train  # noqa: E402 - after the skip
 from trainlens_torch import NormalizedFeatures, check_sampler  # noqa: E402 - after the skip
 
-ROOT = Path(__file__).parents[2]
 CHANCE = math.log(CLASSES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """These networks are too small to share, and threads that wait take the cores of others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
 def data():
     return readings()
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The short story, lived through once: what it said, and the folder of its report."""
-    folder = tmp_path_factory.mktemp("story")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.run", "quadmodal_flat_loss", "--short", "-o", str(folder)],
-        cwd=ROOT, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert done.stderr == ""
-    return done.stdout, folder / "quadmodal_flat_loss"
 
 
 def test_it_ends_as_it_is_to(told):
