@@ -76,7 +76,8 @@ def _told(name: str, folder: Path, seeds: range, short: bool, quiet: bool) -> Ti
     start = time.monotonic()
     story: Story = importlib.import_module(f"examples.{name}.story").STORY
     _emptied(folder)
-    workers = min(len(seeds), os.cpu_count() or 1)
+    # One more than cores: a training now and then waits for its data.
+    workers = min(len(seeds), 1 + (os.cpu_count() or 1))
     with _written(folder / MARK, quiet) as say, trainings(workers) as train:
         outcome: Outcome = tell(story, Teller(say, folder.resolve(), train, seeds, short))
     lines = outcome.summary().replace(str(folder.resolve()), str(folder))

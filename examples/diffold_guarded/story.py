@@ -13,14 +13,14 @@ def baseline(short: bool) -> TrainingConfig:
     return TrainingConfig().changed(
         {
             "optimizer.lr": 3e-3,
-            "schedule.total": 240 if short else 560,
+            "schedule.total": 150 if short else 560,
             "batch.size": 8,
             "data.workers": 0,
             "data.prefetch": 0,
             "guard.skip_nonfinite": False,
             "logging.every": 1,
             "logging.data_time": True,
-            "validation.every_steps": 24 if short else 56,
+            "validation.every_steps": 30 if short else 56,
             "early_stopping.mode": "max",
         }
     )

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from trainlens_torch.config import TrainingConfig
@@ -20,9 +21,9 @@ Trainings = Callable[[str, TrainingConfig, Sequence[int], Path], list[Path]]
 @contextmanager
 def trainings(workers: int) -> Iterator[Trainings]:
     """A function that trains one configuration with several seeds and gives the logs in order."""
-    # Spawned, not forked: torch's threads do not survive a fork. One thread each: these networks
+    # Not forked from here: torch's threads do not survive that. One thread each: these networks
     # are too small to share, and the sums stay the same on every machine.
-    context = multiprocessing.get_context("spawn")
+    context = _processes()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
 
@@ -38,6 +39,15 @@ def trainings(workers: int) -> Iterator[Trainings]:
         finally:
             # What has not begun when a training fails, or at Ctrl-C, never begins.
             pool.shutdown(cancel_futures=True)
+
+
+def _processes() -> BaseContext:
+    """Processes that begin without threads; where the system can, with what all import."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch._dynamo", "trainlens_torch.config"])
+    return context
 
 
 def _alone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,10 @@ class Teller:
 
     def command(self, *command: str, code: int | None = None) -> Told:
         """Run a command and show it; one that could not do its work ends the story."""
-        told = self.shell.run(*command)
+        return self.done(self.shell.run(*command), code)
+
+    def done(self, told: Told, code: int | None = None) -> Told:
+        """Show what a command said; one that could not do its work ends the story."""
         self.show(told)
         if told.code > 1 and told.code != code:
             raise CommandFailed(told)
@@ -77,11 +81,21 @@ def tell(story: Story, teller: Teller) -> Outcome:
     _followed(story, teller, treated)
     surprises += [_checked(check, teller) for check in story.after]
     _heading(teller, 5, "Did it work?")
-    comparison = _compared(story, teller, config)
-    teller.command("trainlens", "report", "runs", "--baseline", BASELINE, "-o", ".", *story.report)
-    left = faults_of(teller.shell, TREATED, story.notes)
+    report = ("trainlens", "report", "runs", "--baseline", BASELINE, "-o", ".", *story.report)
+    # They need nothing of one another, and each is mostly one core.
+    with ThreadPoolExecutor() as pool:
+        reported = pool.submit(teller.shell.run, *report)
+        left = pool.submit(faults_of, teller.shell, TREATED, story.notes)
+        comparison = _compared(story, teller, config)
+    teller.done(reported.result())
     return Outcome(
-        story, teller.seeds, found, left, comparison, tuple(filter(None, surprises)), teller.folder
+        story,
+        teller.seeds,
+        found,
+        left.result(),
+        comparison,
+        tuple(filter(None, surprises)),
+        teller.folder,
     )
 
 

@@ -161,16 +161,37 @@ def test_the_system_tells_of_files(tmp_path):
         events.close()
 
 
-def test_files_that_grow_a_lot_are_no_longer_listened_to(tmp_path):
+def test_where_files_grow_a_lot_growth_is_certain_until_a_round_finds_none(tmp_path):
     events = Events([str(tmp_path)], growth=True)
+    heard = threading.Event()
+    say = events.heard
+    events.heard = lambda kind: (say(kind), heard.set())
     events.start()
     try:
         for _ in range(500):
-            events.heard("modified")
-        events.take()
-        assert events._growth is False
+            say("modified")
+        for _ in range(2):
+            events.take(grew=True)
+            assert events.woken  # although there was no word since
+        events.take(grew=False)
+        assert not events.woken
+        (tmp_path / "log.jsonl").write_text("{}", encoding="utf-8")
+        assert heard.wait(10)
     finally:
         events.close()
+
+
+def test_the_end_of_a_fast_log_is_seen_before_the_interval_is_over(log):
+    events = Words()
+
+    def hurry():
+        for _ in range(500):
+            events.heard("modified")
+
+    script = [hurry, *[""] * 11, lambda: add(log, record(50, 1.0)), *[""] * 11, "quit"]
+    _, view = watched(log, script, events=events)
+    assert [update.runs[0].points for update in view.shown] == [50, 50, 51]
+    assert sum(view.waits[:-1]) == pytest.approx(6.0)
 
 
 def test_without_watchdog_nothing_is_heard_and_nothing_fails(tmp_path, monkeypatch):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 _BUSY = 200
-"""So many words between two rounds, and growth is no longer asked for: it is certain."""
+"""So many words between two rounds, and growth is taken for certain, not asked for, as long as
+each round finds some."""
 
 
 class Events:
@@ -39,6 +40,7 @@ class Events:
     def __init__(self, paths: Sequence[str], *, growth: bool) -> None:
         self._paths, self._growth = paths, growth
         self._woken = threading.Event()
+        self._certain = False
         self.stirred = False
         self._count = 0
         self._observer: BaseObserver | None = None
@@ -50,18 +52,25 @@ class Events:
 
     @property
     def woken(self) -> bool:
-        """Whether there was a word since the last `take`."""
-        return self._woken.is_set()
+        """Whether there was a word since the last `take`, or growth is certain."""
+        return self._certain or self._woken.is_set()
 
-    def take(self) -> bool:
-        """Whether files came, went or were renamed since the last call."""
+    def take(self, *, grew: bool = True) -> bool:
+        """Whether files came, went or were renamed since the last call.
+
+        Parameters
+        ----------
+        grew : bool
+            Whether the last round found that a log had grown.
+        """
         stirred, self.stirred = self.stirred, False
-        if self._count > _BUSY and self._growth:
-            self._growth = False
-            self.close()
-            self.start()
+        certain = self._growth and (grew if self._certain else self._count > _BUSY)
         self._count = 0
         self._woken.clear()
+        if certain != self._certain:
+            self._certain = certain
+            self.close()
+            self.start()
         return stirred
 
     def close(self) -> None:
@@ -106,7 +115,7 @@ class Events:
             DirCreatedEvent, DirDeletedEvent, DirMovedEvent, FileCreatedEvent, FileDeletedEvent,
             FileMovedEvent,
         ]  # fmt: skip
-        if self._growth:
+        if self._growth and not self._certain:
             wanted.append(FileModifiedEvent)
         observer = Observer()
         try:

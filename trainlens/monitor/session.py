@@ -109,7 +109,7 @@ def watch(
         Why it was stopped by a finding; else empty.
     """
     tick = (clocks or Clocks()).tick
-    stirred = False
+    stirred, points = False, 0
     while True:
         begun = tick()
         update = monitor.round(stirred=stirred, everything=rhythm.once)
@@ -126,7 +126,8 @@ def watch(
             return ""
         if _pause(view, rhythm.interval, begun, events, tick, monitor.pending) == "quit":
             return ""
-        stirred = events.take() if events is not None else False
+        before, points = points, sum(run.points for run in update.runs)
+        stirred = events.take(grew=points != before) if events is not None else False
 
 
 def _with(update: Update, notices: tuple[str, ...]) -> Update:
