@@ -109,7 +109,7 @@ def test_validation_data_and_seeds():
     b = arm("b", {"GENERAL": {"seed": 4}, "data": {"val_files": "y"}}, loss=np.ones(9))
     found = [c for c in cautions(a, b, config_diff((a, b)), "step")]
     assert [c.kind for c in found].count("validation-data") == 2
-    assert "absent in b" in " ".join(c.message for c in found)
+    assert "not set in b" in " ".join(c.message for c in found)
     assert "seed" in {c.kind for c in found}
 
 

@@ -147,7 +147,7 @@ def _seeds(case: _Case) -> Iterator[tuple[str, str]]:
 
 
 def _named(value: object) -> str:
-    return "absent" if value is None else words.shortened(str(value))
+    return "not set" if value is None else words.shortened(str(value))
 
 
 def _batches(case: _Case) -> Iterator[tuple[str, str]]:
@@ -173,15 +173,22 @@ def _attempts(case: _Case) -> Iterator[tuple[str, str]]:
 
 
 def _broken(case: _Case) -> Iterator[tuple[str, str]]:
-    """Of each run the series that broke first, and how many others did."""
+    """Of the first broken run of an arm the series that broke first, and how many others did."""
     for arm in case.arms:
-        for run in arm.runs:
-            name = run.name if not arm.single else arm.name
-            judged = [series for series in run.training_series if series.role.direction]
-            for found in (_ended(judged), _left_out(judged)):
-                if found:
-                    first = min(found)
-                    yield "non-finite", f"{first.what} in {name} {first.said}{_also(found)}"
+        judged = [[s for s in run.training_series if s.role.direction] for run in arm.runs]
+        for look in (_ended, _left_out):
+            found = [(run, bad) for run, held in zip(arm.runs, judged, strict=True)
+                     if (bad := look(held))]  # fmt: skip
+            if found:
+                run, bad = found[0]
+                name, first = arm.name if arm.single else run.name, min(bad)
+                said = f"{first.what} in {name} {first.said}{_also(bad)}"
+                yield "non-finite", said + _alike(arm, len(found) - 1)
+
+
+def _alike(arm: Arm, rest: int) -> str:
+    """How many more runs of the arm broke in the same way."""
+    return f"; the like in {words.plural(rest, 'more run')} of {arm.name}" if rest else ""
 
 
 def _also(found: Sequence[_Told]) -> str:

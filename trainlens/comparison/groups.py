@@ -25,7 +25,7 @@ from trainlens.comparison.model import (
     Variances,
 )
 from trainlens.comparison.ranks import rank_test
-from trainlens.comparison.summary import summarise
+from trainlens.comparison.summary import NOTHING, summarise
 from trainlens.run import Floats
 from trainlens.stats.nearby import interval
 from trainlens.stats.spread import brown_forsythe
@@ -251,8 +251,7 @@ def _told(scores: Floats, direction: str, until: float) -> Summary:
     """The scores of an arm in numbers, as if they were a curve; NaN without any."""
     n = len(scores)
     if not n:
-        none = Placed(np.zeros(1), np.full(1, math.nan), np.full(1, -1, np.int64))
-        return summarise(none, "")
+        return NOTHING
     step = np.full(n, round(until), np.int64)
     return summarise(Placed(np.full(n, until), scores, step), direction)
 

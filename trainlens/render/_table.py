@@ -15,6 +15,7 @@ from trainlens import words
 from trainlens.render import _said
 from trainlens.render._visible import visible
 from trainlens.reporting import Report, RunSummary, Standing
+from trainlens.rules.base import gravity
 from trainlens.words import shortened
 
 ROWS = 100
@@ -31,7 +32,8 @@ _LEVELS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 def order(report: Report) -> list[int]:
     """Indexes of all runs: those that need attention by gravity, then the best first."""
     flagged = {r.index for r in report.runs if r.verdict in ("failing", "warning")}
-    grave = dict.fromkeys(i.run for i in report.items if i.run in flagged)
+    items = sorted(report.items, key=lambda item: gravity(item.finding))
+    grave = dict.fromkeys(item.run for item in items if item.run in flagged)
     rest = [r for r in report.runs if r.index not in grave]
     return [*grave, *(r.index for r in sorted(rest, key=lambda r: _rank(r, report)))]
 

@@ -86,7 +86,7 @@ def ranked(digests: Sequence[Digest]) -> list[tuple[int, int]]:
     """All faults as (index of the run, place in it), the gravest and surest first.
 
     Where they are grouped, the ones that come first are of different rules, as far as there are
-    others of the same severity: three times the same says less.
+    others that are more than a note: three times the same says less.
     """
     found = [(i, k) for i, d in enumerate(digests) for k in range(len(d.told.findings))]
     fault = {(i, k): digests[i].told.findings[k] for i, k in found}
@@ -97,8 +97,8 @@ def ranked(digests: Sequence[Digest]) -> list[tuple[int, int]]:
     for _ in range(TOP):
         rest = [pair for pair in found if pair not in first]
         shown = {fault[pair].rule for pair in first}
-        as_grave = [p for p in rest if fault[p].severity is fault[rest[0]].severity]
-        first.append(next((p for p in as_grave if fault[p].rule not in shown), rest[0]))
+        grave = [p for p in rest if fault[p].severity is not Severity.INFO] or rest
+        first.append(next((p for p in grave if fault[p].rule not in shown), rest[0]))
     return first + [pair for pair in found if pair not in first]
 
 

@@ -96,9 +96,11 @@ def _low(
     a, b = max(spans, key=lambda s: s[1] - s[0])
     first, last = int(curve.step[edge[spans[0][0]]]), int(curve.step[edge[spans[-1][1]] - 1])
     longest = words.steps(int(curve.step[edge[a]]), int(curve.step[edge[b] - 1]))
+    apart = f", in {words.step(len(spans))} stretches" if len(spans) > 1 else ""
     return fail(
         f"{series.metric} stays below {words.percent(evidence['threshold'])} in "
-        f"{words.percent(evidence['share_of_windows'], 2)} of the run, the longest at {longest}; "
+        f"{words.percent(evidence['share_of_windows'], 2)} of the run{apart}, the longest at "
+        f"{longest}; "
         f"its median over the whole run is {words.percent(evidence['median'], 2)}."
         f"{_told(evidence)}",
         series,

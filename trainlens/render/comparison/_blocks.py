@@ -78,7 +78,11 @@ def _cautions(c: Comparison, everything: bool) -> Iterator[str]:
     held: dict[str, dict[str, list[str]]] = {}
     for one in c.cautions:
         held.setdefault(one.kind, {}).setdefault(one.message, []).append(one.candidate)
-    names = (*(arm.name for arm in c.arms), *(one.key for one in c.config_diff))
+    names = (
+        *(arm.name for arm in c.arms),
+        *(one.key for one in c.config_diff),
+        *(_words.called(row) for row in c.rows),
+    )
     several = len(c.candidates) > 1
     for found in held.values():
         shown = list(found.items())[: None if everything else _ALIKE]
@@ -151,13 +155,17 @@ def _by_metric(c: Comparison, everything: bool) -> Block:
 
 
 def _held_back(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
-    """Why a verdict is not what the interval beside it says.
+    """Why a verdict is not what the interval beside it says, rows of one reason together.
 
     The reason of the first row stands above the table.
     """
-    held = [r for r in rows[1:] if r.because and (_without_zero(r) or _words.failed(r))]
-    for row in held[:most]:
-        yield _words.ended(f"{_words.called(row)}: {row.because}")
+    held: dict[str, list[str]] = {}
+    for row in rows[1:]:
+        if row.because and (_without_zero(row) or _words.failed(row)):
+            held.setdefault(row.because, []).append(_words.called(row))
+    for because, names in list(held.items())[:most]:
+        why = "as said above" if because == rows[0].because else because
+        yield _words.ended(f"{_some(names)}: {why}")
 
 
 def _without_zero(row: Row) -> bool:

@@ -96,7 +96,7 @@ def runs(row: Row) -> list[str]:
     ]
     by = f"; {row.difference.method}" if row.difference is not None else ""
     said = [f"{sizes[0]} against {sizes[1]}, {how}{by}."]
-    if not any(map(math.isnan, r.iqm)):
+    if all(map(math.isfinite, r.iqm)):
         said.append(f"Interquartile mean {iqm[0]} against {iqm[1]}.")
     if not math.isnan(r.improvement):
         said.append(

@@ -271,8 +271,11 @@ def between(found: Interval | None) -> str:
 
 
 def difference(found: Contrast | None) -> str:
-    """A difference of a table with its interval, and no digits that this makes meaningless."""
-    if found is None:
+    """A difference of a table with its interval, and no digits that this makes meaningless.
+
+    A dash where there is none, as where all runs of a side failed.
+    """
+    if found is None or math.isnan(found.mean):
         return NOTHING
     half = (found.interval.high - found.interval.low) / 2
     known = math.isfinite(half) and half > 0
