@@ -264,7 +264,13 @@ def comparison_pictures(comparison: Comparison) -> list[Picture]:
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that some axes belong to."""
+    """The figure that some axes belong to.
+
+    Raises
+    ------
+    ValueError
+        They belong to none.
+    """
     figure = ax.get_figure(root=True)
     if figure is None:
         raise ValueError("these axes belong to no figure")

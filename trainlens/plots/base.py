@@ -101,7 +101,13 @@ def plot(
     applies: Callable[[Run], bool] = lambda run: bool(run.points),
     several: bool = False,
 ) -> Callable[[AnyDraw], AnyDraw]:
-    """Register a plot under a name."""
+    """Register a plot under a name.
+
+    Raises
+    ------
+    ValueError
+        Another module has a plot of this name.
+    """
 
     def register(draw: AnyDraw) -> AnyDraw:
         held = _registry.get(name)

@@ -204,7 +204,13 @@ def _page(name: str, built: Report, pictures: Sequence[str] = ()) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make sure that a folder is there and can be written."""
+    """Make sure that a folder is there and can be written.
+
+    Raises
+    ------
+    OutputError
+        It is not there and cannot be made, or cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

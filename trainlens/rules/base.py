@@ -324,6 +324,11 @@ def rule(
     about : str
         What it looks at, one of `SUBJECTS`. A run is called healthy only where a rule about
         learning or validation could judge it.
+
+    Raises
+    ------
+    ValueError
+        It is about something else, or another module has a rule of this name.
     """
     if about not in SUBJECTS:
         raise ValueError(f"rule {name!r} is about {about!r}; there are: {', '.join(SUBJECTS)}")

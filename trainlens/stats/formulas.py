@@ -56,6 +56,11 @@ def cosine_restarts(
     Each is `growth` times as long and `height` times as high as the one before. There are `cycles`
     of them; or, where `first` says how long the first one is, as many as it takes, and the end of
     the run cuts the last one off (torch's CosineAnnealingWarmRestarts).
+
+    Raises
+    ------
+    PlanError
+        No such number of cycles, a growth of 0 or less, or both `cycles` and `first`.
     """
     if not 1 <= cycles <= _CYCLES or growth <= 0:
         raise PlanError(f"cycles must be 1 to {_CYCLES}, and growth above 0")
@@ -70,14 +75,26 @@ def cosine_restarts(
 
 
 def polynomial(p: Floats, *, power: float = 1.0, end: float = 0.0) -> Floats:
-    """``end + (1 - end) (1 - p)^power`` (Chen 2017, arXiv:1606.00915, power 0.9)."""
+    """``end + (1 - end) (1 - p)^power`` (Chen 2017, arXiv:1606.00915, power 0.9).
+
+    Raises
+    ------
+    PlanError
+        `power` is below 0.
+    """
     if power < 0:
         raise PlanError("power must not be below 0")
     return end + (1.0 - end) * (1.0 - p) ** power
 
 
 def exponential(p: Floats, *, end: float) -> Floats:
-    """``end^p``: gamma^N of torch's ExponentialLR, for a run of N steps, is `end`."""
+    """``end^p``: gamma^N of torch's ExponentialLR, for a run of N steps, is `end`.
+
+    Raises
+    ------
+    PlanError
+        `end` is 0 or less.
+    """
     if end <= 0:
         raise PlanError("end must be above 0: an exponential never reaches 0")
     return np.asarray(end**p, np.float64)
@@ -90,7 +107,13 @@ def step(p: Floats, *, at: Sequence[float], gamma: float = 0.1) -> Floats:
 
 
 def inverse_sqrt(p: Floats, *, warmup: float) -> Floats:
-    """``p / warmup``, then ``sqrt(warmup / p)`` (Vaswani 2017, arXiv:1706.03762)."""
+    """``p / warmup``, then ``sqrt(warmup / p)`` (Vaswani 2017, arXiv:1706.03762).
+
+    Raises
+    ------
+    PlanError
+        `warmup` is 0 or less.
+    """
     if warmup <= 0:
         raise PlanError("warmup must be above 0")
     return np.minimum(p / warmup, np.sqrt(warmup / np.maximum(p, warmup)))
@@ -103,6 +126,11 @@ def warmup_stable_decay(
 
     `shape` of the decay is ``linear``, ``cosine`` or ``root`` (1 - sqrt, Haegele 2024,
     arXiv:2405.18392).
+
+    Raises
+    ------
+    PlanError
+        Another shape.
     """
     u = share(p, 1.0 - decay, 1.0)
     down = {"linear": lambda: 1.0 - u, "cosine": lambda: _half_wave(u)}
@@ -124,6 +152,11 @@ def one_cycle(
     """From `start` up to 1, then down to `end` (Smith 2018, arXiv:1708.07120; torch's OneCycleLR).
 
     The base value is the highest one; the defaults are those of torch.
+
+    Raises
+    ------
+    PlanError
+        Another shape.
     """
     if shape not in ("cosine", "linear"):
         raise PlanError(f"shape {shape!r} is none of cosine, linear")
@@ -152,7 +185,13 @@ def ramp(
 def piecewise(
     p: Floats, *, at: Sequence[float], factors: Sequence[float], between: str = "constant"
 ) -> Floats:
-    """Factors between places: ``constant`` (one more than places), or ``linear`` through them."""
+    """Factors between places: ``constant`` (one more than places), or ``linear`` through them.
+
+    Raises
+    ------
+    PlanError
+        The number of factors does not fit that of the places.
+    """
     place, factor = _ascending(at), np.asarray(factors, np.float64)
     if between == "linear" and len(factor) == len(place) > 0:
         return _through(p, place, factor)

@@ -76,6 +76,11 @@ def uniform_edges(first: int, last: int, buckets: int) -> Ints:
     -------
     ndarray of int64, shape (b + 1,), ascending
 
+    Raises
+    ------
+    ValueError
+        No bucket, or `last` lies before `first`.
+
     Examples
     --------
     >>> uniform_edges(0, 9, 4)

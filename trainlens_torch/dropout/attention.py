@@ -81,6 +81,11 @@ class ScheduledAttention(TensorRate, nn.MultiheadAttention):
         Returns
         -------
         Tensor of the shape of `query`, and the weights after dropout or None
+
+        Raises
+        ------
+        ValueError
+            A mask of another shape, or `is_causal` without one.
         """
         if not self.training:
             return super().forward(

@@ -25,6 +25,13 @@ def progressive_dropout(
 
     ``target clip((step - start_step) / ramp_steps, 0, 1)``; all three places in the same unit.
 
+    Parameters
+    ----------
+    step, start_step, ramp_steps : float
+        All in one unit, 0 or more.
+    target : float
+        Rate in [0, 1).
+
     Raises
     ------
     TypeError, ValueError

@@ -183,6 +183,8 @@ class SplitOnOOM:
 
         Raises
         ------
+        UsageError
+            There is no batch.
         torch.OutOfMemoryError, or what else said that memory ran out
             Pieces of `batch.floor` samples do not fit either, or the step failed twice.
             Gradients are cleared; all else is as it was before.

@@ -119,7 +119,18 @@ def gdt_ts(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def gdt_ha(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """High accuracy: as `gdt_ts`, within 0.5, 1, 2 and 4 Å."""
+    """High accuracy: as `gdt_ts`, within 0.5, 1, 2 and 4 Å.
+
+    Parameters
+    ----------
+    pred, target, mask
+        As for `gdt_search`.
+
+    Returns
+    -------
+    Tensor of shape (...), within [0, 1]
+        NaN as for `gdt_ts`.
+    """
     return gdt_search(pred, target, mask, HIGH_ACCURACY).shares.mean(-1)
 
 
@@ -143,7 +154,18 @@ def gdt_ts_bound(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Te
 
 
 def gdt_ha_bound(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Lower bound of `gdt_ha`, as `gdt_ts_bound`."""
+    """Lower bound of `gdt_ha`, as `gdt_ts_bound`.
+
+    Parameters
+    ----------
+    pred, target, mask
+        As for `gdt_search`.
+
+    Returns
+    -------
+    Tensor of shape (...), within [0, 1]
+        NaN as for `gdt_ts`.
+    """
     return told(*_bound(points(pred, target, mask, 3), HIGH_ACCURACY))
 
 

@@ -89,6 +89,11 @@ def class_weights(config: TrainingConfig, counts: Sequence[float] | Tensor) -> T
 
     The largest class has the weight 1, the others more, `largest_weight` at most; so has a class
     without a sample.
+
+    Raises
+    ------
+    UsageError
+        Counts that are no numbers of 0 or more, or all of them 0.
     """
     if config.loss.class_weights == "none":
         return None
@@ -101,7 +106,13 @@ def class_weights(config: TrainingConfig, counts: Sequence[float] | Tensor) -> T
 def cross_entropy(
     config: TrainingConfig, counts: Sequence[float] | Tensor | None
 ) -> nn.CrossEntropyLoss:
-    """Cross entropy with the weights of classes and the smoothing of labels."""
+    """Cross entropy with the weights of classes and the smoothing of labels.
+
+    Raises
+    ------
+    UsageError
+        Classes are to be weighted and there are no counts.
+    """
     if counts is None and config.loss.class_weights != "none":
         raise UsageError(
             "loss.class_weights needs the counts of the classes: config.cross_entropy(counts)"
@@ -111,7 +122,13 @@ def cross_entropy(
 
 
 def channel_loss(config: TrainingConfig) -> ChannelWeightedLoss:
-    """The loss of weighted channels."""
+    """The loss of weighted channels.
+
+    Raises
+    ------
+    UsageError
+        There are no weights.
+    """
     own = config.loss
     if not own.channel_weights:
         raise UsageError("loss.channel_weights is empty; give one weight a channel")

@@ -90,7 +90,13 @@ def _refuse_unless(there: bool, config: TrainingConfig, name: str) -> None:
 
 
 def clock(config: TrainingConfig, total: PlaceLike | None, updates_per_epoch: int | None) -> Clock:
-    """The clock of a training."""
+    """The clock of a training.
+
+    Raises
+    ------
+    UsageError
+        No length is set, or two different ones are.
+    """
     told = config.schedule.total
     if told is not None and total is not None and place(told) != place(total):
         raise UsageError(

@@ -21,7 +21,13 @@ _OF_SCHEDULER = ("scheduler", "clock")
 
 
 def resume_step(config: TrainingConfig, steps: Iterable[int]) -> int | None:
-    """Of the steps of the checkpoints that there are, the one to go on from; None of none."""
+    """Of the steps of the checkpoints that there are, the one to go on from; None of none.
+
+    Raises
+    ------
+    UsageError
+        There is no checkpoint of that step, or none before it.
+    """
     own, there = config.resume, sorted(steps)
     if own.step is not None:
         if own.step not in there:
@@ -32,7 +38,9 @@ def resume_step(config: TrainingConfig, steps: Iterable[int]) -> int | None:
     before = [step for step in there if step < own.before_step]
     if not before:
         raise UsageError(
-            f"resume.before_step {own.before_step}: no checkpoint is older; {_are(there)}"
+            f"resume.before_step {own.before_step}: no checkpoint is older; {_are(there)}; "
+            "train into the folder that holds them, or from the beginning with "
+            "resume.before_step=none"
         )
     return before[-1]
 
@@ -66,7 +74,13 @@ def early_stop(config: TrainingConfig, clock: Clock | None, /, **more: Any) -> E
 
 
 def watched(config: TrainingConfig, values: Mapping[str, float]) -> float:
-    """The value by which is stopped, and which checkpoint is the best."""
+    """The value by which is stopped, and which checkpoint is the best.
+
+    Raises
+    ------
+    UsageError
+        ``early_stopping.monitor`` is not among the values.
+    """
     name = config.early_stopping.monitor
     if name not in values:
         raise UsageError(
