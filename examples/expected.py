@@ -79,6 +79,22 @@ EXPECTED: dict[str, dict[str, Expectation]] = {
             ("divergence",), ("gradient-explosion", "loss-spike", "stagnation", "lr-jump")
         ),
     },
+    "fusion_jsonl": {
+        "*as_it_was*": _expect(("polarized-gate", "low-coverage", "loss-spike")),
+        "*treated*": _expect(),
+    },
+    # The archive has one corrupt entry, which costs the treated training one update.
+    "structures_jsonl": {
+        "*as_it_was*": _expect(("non-finite", "out-of-memory", "slow-batch")),
+        "*treated*": _expect(),
+    },
+    "emitters_tensorboard": {
+        "*as_it_was*": _expect(
+            ("never-learned", "poor-initialization", "premature-lr-decay"),
+            ("stagnation", "gradient-vanishing"),
+        ),
+        "*treated*": _expect(),
+    },
     # By step the log also tells that each batch held one class; by epoch it does not.
     "flat_loss_text": {
         "*one_class_batches": _expect(

@@ -18,6 +18,7 @@ from examples.expected import EXPECTED, write_expectations
 from examples.handpose_dropout.sample import write_sample
 from examples.quadmodal_flat_loss.sample import write_sample as write_flat_loss
 from examples.small import diverging, healthy, overfitting
+from examples.story.sample import write_pair
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,6 +33,11 @@ def main(arguments: list[str] | None = None) -> None:
         "overfitting_tensorboard": lambda: overfitting.main(out / "overfitting_tensorboard"),
         "diverging_jsonl": lambda: diverging.main(out / "diverging_jsonl"),
         "flat_loss_text": lambda: write_flat_loss(out / "flat_loss_text"),
+        "fusion_jsonl": lambda: write_pair("bifusion_clip", out / "fusion_jsonl"),
+        "structures_jsonl": lambda: write_pair("diffold_guarded", out / "structures_jsonl"),
+        "emitters_tensorboard": lambda: write_pair(
+            "decode_stagnation", out / "emitters_tensorboard", events=True
+        ),
         "handpose_aim": lambda: write_sample(
             out / "handpose_aim", out / "handpose_text", options.steps
         ),

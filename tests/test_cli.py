@@ -196,7 +196,7 @@ def test_report_into_a_file_is_one_line(healthy, tmp_path):
         (lambda p: p.write_bytes(b""), ["is empty"]),
         (lambda p: p.write_bytes(bytes(range(256)) * 40), ["no record could be read"]),
         (lambda p: p.write_text("hello\n"), ["no intact record"]),
-        (lambda p: p.symlink_to("nowhere"), ["cannot be read"]),
+        (lambda p: p.symlink_to("nowhere"), ["a link to nothing"]),
         (
             lambda p: p.write_text(
                 "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -336,7 +336,7 @@ def test_an_aim_folder_without_its_index_is_read_whole(tmp_path, sample_runs):
     shutil.rmtree(tmp_path / "a" / ".aim" / "meta" / "index")
     code, out, _ = run("ls", tmp_path / "a")
     assert code == 0
-    assert [line.split()[:2] for line in out.splitlines()[1:]] == [
+    assert sorted(line.split()[:2] for line in out.splitlines()[1:]) == [
         ["fixed-dropout", "aim"],
         ["progressive-dropout", "aim"],
     ]

@@ -148,3 +148,13 @@ def test_a_setting_outside_of_the_section_has_the_unit_of_its_name():
         Setting("window", 20, "points", "The last `window` points count."),
         Setting("odd", 1.0, "widgets", "How odd, over two lines."),
     )
+
+
+@pytest.mark.parametrize(("long", "short"), [("md", "--md"), ("json", "--json")])
+def test_the_format_is_named_as_elsewhere(trainlens, long, short):
+    assert trainlens("rules", "outlier", "--format", long) == trainlens("rules", "outlier", short)
+    assert trainlens("rules", "--format", "text") == trainlens("rules")
+    other = "json" if long == "md" else "md"
+    code, out, err = trainlens("rules", short, "--format", other)
+    assert (code, out) == (2, "")
+    assert "exclude each other" in err

@@ -23,8 +23,9 @@ def records(path):
 
 def test_every_folder_says_what_to_expect():
     assert FOLDERS == [
-        "diverging_jsonl", "flat_loss_text", "handpose_aim", "handpose_text", "healthy_jsonl",
-        "overfitting_tensorboard",
+        "diverging_jsonl", "emitters_tensorboard", "flat_loss_text", "fusion_jsonl",
+        "handpose_aim", "handpose_text", "healthy_jsonl",
+        "overfitting_tensorboard", "structures_jsonl",
     ]  # fmt: skip
     for folder in FOLDERS:
         runs = json.loads((SAMPLES / folder / "expected.json").read_text())["runs"]

@@ -83,13 +83,40 @@ class Column:
     unit: str = ""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """That whoever wrote a log has ended it, as the log says.
+
+    Parameters
+    ----------
+    time : float
+        Unix seconds; NaN where it is not said.
+    how : str
+        ``closed``; ``exit`` where the process came to its end without closing it; ``exception``.
+    """
+
+    time: float
+    how: str
+
+
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """What one `poll` of a reader found: each record exactly once."""
+    """What one `poll` of a reader found: each record exactly once.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    config : mapping
+    notices : tuple of Notice
+    ended : Ended or None
+        How the log stands behind all that was read of it, in this poll and before; None where it
+        does not say that it was ended, or goes on behind that.
+    """
 
     columns: tuple[Column, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    ended: Ended | None = None
 
 
 def unknown(n: int) -> Floats:

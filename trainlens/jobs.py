@@ -125,8 +125,13 @@ def report(
         return _one_by_one(survey, page, judge, now, engine, ticking, afterthoughts, sides)
 
 
-def pictures(survey: Survey, folder: Path, judge: Judging) -> list[Path]:
+def pictures(survey: Survey, folder: Path, judge: Judging) -> tuple[list[Judged], list[Path]]:
     """Read and judge the runs of a survey, and draw the pictures of their report alone.
+
+    Returns
+    -------
+    judged : list of Judged
+    written : list of Path
 
     Raises
     ------
@@ -139,9 +144,10 @@ def pictures(survey: Survey, folder: Path, judge: Judging) -> list[Path]:
     from trainlens.render.folder import make_folder
 
     make_folder(folder)
-    wanted = plots.pictures(compared(list(survey.each(judge))))
+    diagnoses = compared(list(survey.each(judge)))
+    wanted = plots.pictures(diagnoses)
     plots.draw_report(wanted, folder)
-    return [folder / picture.name for picture in wanted]
+    return pointless(diagnoses), [folder / picture.name for picture in wanted]
 
 
 def attached(

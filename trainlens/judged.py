@@ -9,7 +9,7 @@ from trainlens import verdict, words
 from trainlens.compact import Compact
 from trainlens.rules import Diagnosis
 from trainlens.rules.base import Finding, gravity
-from trainlens.run import Notice
+from trainlens.run import Ended, Notice
 from trainlens.traces import EMPTY, Trace, trace
 
 
@@ -40,6 +40,8 @@ class Judged(Compact):
         What a user said of metrics that this run has.
     trace : Trace
         What can be compared with other runs.
+    ended : Ended or None
+        As the log itself says it.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Judged(Compact):
     notices: tuple[Notice, ...]
     used: tuple[str, ...] = ()
     trace: Trace = EMPTY
+    ended: Ended | None = None
 
     @property
     def suppressed(self) -> tuple[Finding, ...]:
@@ -88,6 +91,7 @@ def judged(diagnosis: Diagnosis) -> Judged:
         notices=run.notices,
         used=diagnosis.used,
         trace=trace(run, diagnosis.results),
+        ended=run.ended,
     )
 
 

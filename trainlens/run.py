@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from trainlens.chunk import Chunk, Column, Floats, Ints, Notice, joined, unknown
+from trainlens.chunk import Chunk, Column, Ended, Floats, Ints, Notice, joined, unknown
 from trainlens.notebook import Shown
 from trainlens.roles import Role, parse_name, role_of
 from trainlens.stats.attempts import attempt_labels
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Chunk",
     "Column",
+    "Ended",
     "Floats",
     "Ints",
     "Notice",
@@ -174,6 +175,8 @@ class Run(Shown):
     config : mapping
         Hyperparameters as far as the format has them.
     notices : tuple of Notice
+    ended : Ended or None
+        None where the log does not say that it was ended.
     """
 
     name: str
@@ -182,6 +185,7 @@ class Run(Shown):
     series: Mapping[Key, Series] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    ended: Ended | None = None
 
     def __getitem__(self, key: Key | str) -> Series:
         metric, split = (key, "train") if isinstance(key, str) else key
@@ -272,6 +276,7 @@ class Run(Shown):
             series=series,
             config={**self.config, **chunk.config},
             notices=self.notices + chunk.notices,
+            ended=chunk.ended,
         )
 
     def frame(self) -> pd.DataFrame:

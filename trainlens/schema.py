@@ -23,6 +23,15 @@ the same run in other formats, ``"copies": ["tb", "log.txt"]``: readers count th
 ``ranks``, where there are several, is the number of processes that train together: those above 0
 write ``log.rank1.jsonl`` and so on beside ``log.jsonl``, and are no runs of their own.
 
+A log that was ended says so in a last line: the time, and ``how`` where that is not ``closed``
+(``exit``: the process came to its end without closing it; ``exception``: the training was left by
+one). Like the header it has a schema and no step, so whoever passes over the one does the other::
+
+    {"schema": "trainlens.end/1", "ended": 1.7e9, "how": "exception"}
+
+It is no record. A record behind it, of a training that goes on in the same file, makes it void.
+Where there is none the process was killed, or writes on.
+
 Planned schedules
 -----------------
 ``schedules`` of the header holds, by the name under which a field is logged, what its values are
@@ -73,6 +82,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SCHEMA = "trainlens.log/1"
+END = "trainlens.end/1"
+TORN_END = b'{"schema": "trainlens.end/'
+"""How a line begins that was to be an end, whatever became of the rest of it."""
+HOWS = ("closed", "exit", "exception")
 RECORD_KEYS = frozenset({"step", "losses", "stats"})
 _MOST_RANKS = 10_000  # a header may say anything
 
@@ -177,6 +190,34 @@ def record(
     found["stats"] = stats
     found["anomalies"] = anomalies
     return found
+
+
+def end_line(ended: float, how: str = "closed") -> bytes:
+    r"""Encode the last line of a log that is ended.
+
+    Parameters
+    ----------
+    ended : float
+        Unix seconds.
+    how : str
+        One of `HOWS`; left out of the line when it is ``"closed"``.
+
+    Returns
+    -------
+    bytes, one line with its newline
+
+    Examples
+    --------
+    >>> end_line(1.7e9)
+    b'{"schema": "trainlens.end/1", "ended": 1700000000.0}\n'
+    """
+    found: dict[str, Any] = {"schema": END, "ended": ended}
+    return _line(found if how == "closed" else found | {"how": how})
+
+
+def is_end(obj: object) -> bool:
+    """Whether a decoded line says that the log was ended, in any version."""
+    return isinstance(obj, dict) and str(obj.get("schema", "")).startswith("trainlens.end/")
 
 
 def is_header(obj: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ __all__ = ["Adaptive", "Part", "Scheduler"]
 
 _VERSION = 1
 _HUGE = 1e300
+_STUCK = 1000
+"""So many updates' worth of calls of `apply` at one and the same update: nobody calls `tick`."""
 
 
 class Part(Protocol):
@@ -161,6 +164,7 @@ class Scheduler(LRScheduler):
                 part.attach(optimizer)
         self.values: dict[str, float] = {}
         self._step_count = 1
+        self._at, self._still = -1, 0
         self.apply()
         self._fields.remember(optimizer.param_groups)
 
@@ -177,8 +181,17 @@ class Scheduler(LRScheduler):
         ValueError
             `progress` is NaN or outside [0, 1], or a schedule gives a value that is not finite.
             Nothing was written then.
+
+        Warns
+        -----
+        RuntimeWarning
+            Once, where the clock has not counted an update in 1,000 updates' worth of calls.
         """
-        p = self.clock.progress if progress is None else progress
+        if progress is None:
+            p = self.clock.progress
+            self._watch(self.clock.updates)
+        else:
+            p = progress
         if not 0.0 <= p <= 1.0:  # false for NaN, too
             raise ValueError(f"progress must lie in [0, 1], not {p!r}")
         groups = self.optimizer.param_groups
@@ -197,6 +210,20 @@ class Scheduler(LRScheduler):
         self.values = values
         for part in self.parts:
             part.apply(p)
+
+    def _watch(self, updates: int) -> None:
+        """Warn once where the clock does not go: the training would have no end."""
+        if updates != self._at:
+            self._at, self._still = updates, 0
+            return
+        self._still += 1
+        if self._still == _STUCK * self.clock.accumulation:
+            warnings.warn(
+                f"the clock stands at update {updates} since {self._still} calls of apply; call "
+                f"clock.tick() after each batch (or scheduler.step() after each update)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def step(self, epoch: int | None = None) -> None:
         """Count one update, and apply what follows it: the face of a scheduler of torch.

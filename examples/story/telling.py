@@ -15,7 +15,7 @@ from examples.story.plan import Check, Story
 from examples.story.seeds import Trainings
 from trainlens_torch.config import TrainingConfig, apply_prescription
 
-__all__ = ["Teller", "tell"]
+__all__ = ["Teller", "pair", "tell"]
 
 BASELINE, TREATED, PATCH = "runs/baseline", "runs/treated", "patch.json"
 _ROUND = 2.5
@@ -97,6 +97,15 @@ def tell(story: Story, teller: Teller) -> Outcome:
         tuple(filter(None, surprises)),
         teller.folder,
     )
+
+
+def pair(story: Story, teller: Teller) -> list[Path]:
+    """The logs of the first seed: of the training as it was, and of the one as prescribed."""
+    config = story.baseline(teller.short)
+    first, *_ = _trained(story, teller, config, BASELINE)
+    treated = _prescribed(story, teller, config, first)
+    second, *_ = _trained(story, teller, treated, TREATED)
+    return [teller.folder / first, teller.folder / second]
 
 
 def _heading(teller: Teller, number: int, text: str) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from trainlens import cli
+from tests.monitor.growing import add, record
+from trainlens import cli, readers
+from trainlens.cli import _complete
 from trainlens.plots._comparing import comparison_plots
 from trainlens.plots.base import available
 from trainlens.rules import PROFILES, all_rules
@@ -26,7 +28,7 @@ def _offered(*words):
             "COMP_CWORD": str(len(words)),
         },
     )
-    return [tuple(line.split(",", 1)) for line in told.stdout.splitlines()]
+    return [tuple(line.split(",", 1)) for line in told.stdout.splitlines() if line]
 
 
 def _values(*words):
@@ -46,6 +48,32 @@ def test_every_picture_and_every_profile():
     pictures = {"list", *available(), *comparison_plots()}
     assert set(_values("plot", "--kind", "")) == pictures
     assert _values("diagnose", "--profile", "") == sorted(PROFILES)
+
+
+def test_rules_and_then_their_settings():
+    assert {f"{name}." for name in all_rules()} == set(_values("diagnose", "--set", ""))
+    offered = _values("diagnose", "--set", "loss-spike.")
+    assert offered == sorted(f"loss-spike.{name}=" for name in all_rules()["loss-spike"].defaults)
+    assert _values("diagnose", "--set", "nonsense.") == []
+
+
+def test_metrics_of_the_paths_that_are_given(tmp_path):
+    log = tmp_path / "a.jsonl"
+    add(log, *(record(s, 1.0, grad_norm=2.0) for s in range(9)), record(9, 1.0, split="val"))
+    wanted = {"grad_norm", "train/grad_norm", "total", "train/total", "val/total"}
+    for path in (log, tmp_path):
+        assert set(_values("plot", str(path), "--metric", "")) == wanted
+        assert _values("compare", str(path), "--metric", "val") == ["val/total"]
+    assert _values("plot", str(tmp_path / "no"), "--metric", "") == []
+    assert _values("plot", "--metric", "") == []
+
+
+@pytest.mark.parametrize("limit", ["_MOST_BYTES", "_MOST_FILES"])
+def test_nothing_large_is_read_for_a_tab_key(tmp_path, monkeypatch, limit):
+    add(tmp_path / "a.jsonl", record(0, 1.0))
+    monkeypatch.setattr(_complete, limit, 1)
+    monkeypatch.setattr(readers, "load", lambda *_: pytest.fail("it was read"))
+    assert _values("plot", str(tmp_path), "--metric", "") == []
 
 
 @pytest.mark.parametrize(

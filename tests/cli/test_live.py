@@ -1,6 +1,7 @@
 """What a watch shows around its screen."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,14 @@ def test_what_is_left_of_a_watch_is_a_line_a_run(update):
     assert "Healthy so far" in line
     assert "\x1b" not in line
     assert closing_line(None) == "No run was seen."
+
+
+def test_the_line_that_is_left_fits_the_terminal_and_points_at_nothing(update, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = "Healthy so far. " + "It goes on and on. " * 5 + "3 notes below."
+    line = closing_line(replace(update, runs=(replace(update.runs[0], sentence=said),)))
+    assert max(map(len, line.splitlines())) <= 60
+    assert line.endswith("3 notes.")
 
 
 def test_lines_wait_with_the_sleep_they_were_given(update, capsys):

@@ -56,9 +56,18 @@ def test_the_state_may_lie_elsewhere(log, tmp_path):
     assert json.loads(file.read_text())["schema"] == "trainlens.monitor/1"
 
 
-def test_a_path_that_does_not_exist_is_waited_for(tmp_path):
-    code, out, _err = run("monitor", "--once", tmp_path / "later.jsonl")
-    assert code == 0
+@pytest.mark.parametrize("path", ["later.jsonl", "logs/*.csv", "empty"])
+def test_once_without_a_run_is_the_error_of_the_other_commands(tmp_path, path):
+    (tmp_path / "empty").mkdir()
+    code, out, err = run("monitor", "--once", tmp_path / path)
+    assert (code, out) == (2, "")
+    assert err == run("diagnose", tmp_path / path)[2]
+
+
+def test_once_tells_of_the_runs_that_are_there_and_that_a_path_is_missing(log, tmp_path):
+    code, out, _ = run("monitor", "--once", log, tmp_path / "later.jsonl")
+    assert code == 2
+    assert "NEW error" in out
     assert "does not exist yet" in out
 
 
@@ -89,11 +98,12 @@ def test_a_page_is_kept(log, tmp_path):
     assert "Non-finite values" in page.read_text()
 
 
-def test_a_page_that_cannot_be_written_is_said_and_the_watch_goes_on(log, tmp_path):
-    code, out, _err = run("monitor", "--once", "--html", tmp_path / "no" / "live.html", log)
-    assert code == 0
+def test_once_a_page_that_cannot_be_written_is_an_error_after_all_is_told(log, tmp_path):
+    code, out, err = run("monitor", "--once", "--html", tmp_path / "no" / "live.html", log)
+    assert code == 2
     assert "NEW error" in out
-    assert "cannot be written" in out
+    assert "live.html: cannot be written" in err
+    assert "again" not in out + err
 
 
 def test_the_mode_for_pictures(log, tmp_path):
@@ -110,6 +120,14 @@ def test_the_mode_for_all(log, tmp_path):
     assert {"index.html", "report.json"} < names
     assert any(name.endswith(".png") for name in names)
     assert "Broken at step 80" in out
+
+
+@pytest.mark.parametrize("mode", ["all", "plot"])
+def test_strict_holds_for_every_mode(log, tmp_path, mode):
+    asked = ("monitor", "--mode", mode, "--strict", "-o", tmp_path / "out", log)
+    assert run(*asked)[0] == 0
+    add(log, '{"step": 90, "losses": {"to\n', *(record(s, 1.0) for s in range(91, 95)))
+    assert run(*asked)[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,22 @@ def test_what_is_missing_is_named(key):
         Expectation.of({k: v for k, v in whole.items() if k != key})
 
 
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("val/mpjpe", ("val", "mpjpe")),
+        ("train/loss", ("train", "loss")),
+        ("gap/mpjpe", ("gap", "mpjpe")),
+        ("bbox/loss", ("train", "bbox/loss")),
+    ],
+)
+def test_a_table_without_split_may_name_it_with_the_metric(name, series):
+    one = Expectation.of({"metric": name, "op": "<", "value": 1})
+    assert (one.split, one.metric) == series
+    whole = Expectation.of({"metric": name, "split": "val", "op": "<", "value": 1})
+    assert (whole.split, whole.metric) == ("val", name)
+
+
 def test_a_table_may_leave_out_split_and_statistic():
     one = Expectation.of({"metric": "loss", "op": "<", "value": 1})
     assert (one.split, one.stat) == ("train", "end")

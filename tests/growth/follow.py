@@ -147,6 +147,8 @@ def differences(watch: Watch, path: Path, ordered: bool) -> str:
 def _about(live: Run, run: Run) -> str:
     if repr(live.config) != repr(run.config) and dict(live.config) != dict(run.config):
         return f"config {dict(live.config)}, cold {dict(run.config)}"
+    if live.ended != run.ended:
+        return f"ended {live.ended}, cold {run.ended}"
     if _lost(live) != _lost(run):
         return f"lost {_lost(live)}, cold {_lost(run)}: {live.notices}, cold {run.notices}"
     return ""

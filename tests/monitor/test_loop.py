@@ -7,6 +7,7 @@ import pytest
 
 import trainlens
 from tests.monitor.growing import Watch, add, falling, record
+from trainlens.errors import NotFound
 from trainlens.monitor import state
 from trainlens.monitor.model import GONE, LIVE, QUIET, WAITING
 from trainlens.monitor.outlook import parse
@@ -61,6 +62,32 @@ def test_a_restart_of_the_monitor_tells_nothing_twice(log, tmp_path):
         told += watch.told
     assert len(told) == len(set(told))
     assert {rule for _, rule, _ in told} == {"loss-spike", "non-finite"}
+
+
+def test_without_patience_no_run_at_all_is_an_error_and_one_of_two_is_noted(log):
+    with pytest.raises(NotFound):
+        Watch(log, patient=False).round()
+    add(log, record(0, 1.0))
+    watch = Watch(log, log.with_name("later.jsonl"), patient=False)
+    assert len(watch.round().runs) == 1
+    assert watch.monitor.missing
+    add(log.with_name("later.jsonl"), record(0, 1.0))
+    assert len(watch.round(stirred=True).runs) == 2
+    assert not watch.monitor.missing
+
+
+def test_a_resumed_training_is_where_its_last_attempt_is(log):
+    add(log, *(record(s, falling(s), **({"rare": 1.0} if s == 450 else {})) for s in range(500)))
+    watch = Watch(log)
+    assert watch.round().runs[0].step == 499
+    add(log, *(record(s, falling(s), at=600 + s) for s in range(200, 220)))
+    assert watch.round().runs[0].step == 219
+    for _ in range(4):
+        add(log, *(record(s, falling(s), at=600 + s) for s in range(220, 230)))
+        run = watch.round().runs[0]
+    assert run.step == 229
+    # Who comes later sees the same.
+    assert Watch(log).round().runs[0].step == 229
 
 
 def test_a_path_that_does_not_exist_yet_is_waited_for(log):

@@ -172,6 +172,25 @@ def test_on_a_full_disk_the_old_page_stays_and_no_rest_is_left(tmp_path, monkeyp
     assert b"has risen since step 1500" in file.read_bytes()
 
 
+def test_what_went_wrong_is_kept_until_it_is_right_again(tmp_path):
+    folder, clock = tmp_path / "out", Clock()
+    live = made(folder / "a.html", None, clock)
+    assert live.failure is None
+    held = digests(1000)
+    live.update(held, update())
+    assert "--html" in str(live.failure)
+    folder.mkdir()
+    live.update(held, update(), force=True)
+    assert live.failure is None
+
+
+def test_a_page_of_a_single_round_promises_no_other_one(tmp_path):
+    file = tmp_path / "no" / "a.html"
+    live = LivePage(file=file, server=None, title="", command=COMMAND, again=False)
+    assert live.update(digests(1000), update()) == ()
+    assert "cannot be written" in str(live.failure)
+
+
 def test_another_reason_is_said_as_well(tmp_path):
     folder, clock = tmp_path / "out", Clock()
     live = made(folder / "a.html", None, clock)

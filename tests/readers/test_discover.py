@@ -146,3 +146,6 @@ def test_one_file_and_a_pattern_are_accounted_for(tmp_path):
     assert [a.path.name for a in account(f"{tmp_path}/*.jsonl")] == ["a.jsonl", "b.jsonl"]
     with pytest.raises(NotFound):
         list(account(tmp_path / "no"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotALog):
+        list(account(tmp_path / "empty"))

@@ -398,3 +398,21 @@ def test_a_state_that_one_of_several_refuses_changes_none():
     with pytest.raises(StateMismatch, match="AdaptiveLRManager has version 99"):
         second.load_state_dict(state)
     assert second.state_dict() == before
+
+
+def test_a_clock_that_nobody_ticks_is_told_once():
+    scheduler = Scheduler(adamw(), Clock(10, accumulation=2), lr=Cosine())
+    for _ in range(1999):
+        scheduler.apply()
+    with pytest.warns(RuntimeWarning, match=r"stands at update 0 .*clock\.tick\(\) after each"):
+        scheduler.apply()
+    for _ in range(5000):
+        scheduler.apply()
+
+
+def test_a_clock_that_goes_is_not_warned_of():
+    scheduler = Scheduler(adamw(), Clock(10, accumulation=700), lr=Cosine())
+    for _ in range(3000):
+        scheduler.apply()
+        scheduler.apply(0.5)
+        scheduler.clock.tick()

@@ -102,6 +102,14 @@ def closing_line(update: Update | None) -> str:
 
     if update is None or not update.runs:
         return "No run was seen."
-    told = [f"{clean(r.name)}: {clean(r.sentence)}" for r in update.runs[:10] if r.sentence]
+    told = [_wrapped(clean(r.name), clean(r.sentence)) for r in update.runs[:10] if r.sentence]
     more = len(update.runs) - 10
     return "\n".join(told + ([f"and {more} more runs"] if more > 0 else []))
+
+
+def _wrapped(name: str, sentence: str) -> str:
+    """The sentence for the width of the terminal; its findings are no longer below it."""
+    from trainlens.render.text import width
+
+    sentence = sentence.replace(" below.", ".")
+    return click.wrap_text(f"{name}: {sentence}", width(), subsequent_indent="  ")

@@ -38,24 +38,28 @@ _CONFIG = click.option("--config", type=click.Path(), metavar="FILE",
 _NO_CONFIG = click.option("--no-config", is_flag=True, help="No settings.")
 
 
+strict = click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost.")
+
+
 def judging(command: Any) -> Any:
     """Options of every command that runs the rules."""
     for option in reversed(
         (
             click.option("--profile", metavar="NAME", shell_complete=_complete.profiles,
-                         help="Thresholds: default (scale-free) or seed (fixed).  "
+                         help="Thresholds: default (scale-free), seed or sagemaker (fixed).  "
                          "[default: default]"),
             click.option("--select", multiple=True, metavar="RULE", help="Only this rule.",
                          shell_complete=_complete.rules),
             click.option("--ignore", multiple=True, metavar="RULE", help="All but this rule.",
                          shell_complete=_complete.rules),
             click.option("--set", "settings", multiple=True, metavar="RULE.SETTING=VALUE",
+                         shell_complete=_complete.settings,
                          help="A threshold in place of its default."),
             _ROLE,
             _CONFIG,
             _NO_CONFIG,
             click.option("--no-plugins", is_flag=True, help="No rules of other packages."),
-            click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost."),
+            strict,
         )
     ):  # fmt: skip
         command = option(command)

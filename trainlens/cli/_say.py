@@ -13,7 +13,7 @@ from trainlens.cli._options import SEVERITIES
 if TYPE_CHECKING:
     from trainlens.asked import Asked
     from trainlens.judged import Judged
-    from trainlens.run import Notice
+    from trainlens.run import Notice, Runs
 
 T = TypeVar("T")
 
@@ -60,6 +60,11 @@ class Seen:
 def lost(notices: Sequence[Notice]) -> bool:
     """Whether one of them is about a record that was lost."""
     return any(n.lost != 0 for n in notices)
+
+
+def any_lost(runs: Runs) -> bool:
+    """Whether a record of runs, or of a file beside them, was lost."""
+    return lost([*runs.notices, *(notice for run in runs for notice in run.notices)])
 
 
 def echo_notices(notices: Sequence[Notice]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trainlens.cli import _complete, _options
-from trainlens.cli._say import echo_notices
+from trainlens.cli._say import any_lost, echo_notices
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainlens.run import Runs
 
 
-@click.group("baseline")
+@click.group("baseline", short_help="Learn tolerances from runs, and check runs against them.")
 def command() -> None:
     """Learn tolerances from runs, and check further runs against them."""
 
@@ -37,6 +37,7 @@ def command() -> None:
     multiple=True,
     metavar="M",
     help="Only this metric; patterns as in bbox/*.",
+    shell_complete=_complete.metrics,
 )
 @click.option("--split", "splits", multiple=True, metavar="S", help="Only this split.")
 @click.option(
@@ -103,7 +104,11 @@ def learn(paths: tuple[str, ...], output: str, cache: bool, metrics: tuple[str, 
     help="Expectations, .toml or .json, repeatable.",
     shell_complete=_complete.files,
 )
-@click.option("--strict", is_flag=True, help="What cannot be judged counts as missed.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 also where one cannot be judged, or a record was lost.",
+)
 def check(paths: tuple[str, ...], cache: bool, files: tuple[str, ...],
           strict: bool) -> int:  # fmt: skip
     """Hold runs against expectations; exit code 1 where one is missed."""
@@ -114,7 +119,7 @@ def check(paths: tuple[str, ...], cache: bool, files: tuple[str, ...],
     runs = load(*paths, cache=cache)
     missed = _checked(runs, wanted, strict)
     echo_notices(runs.notices)
-    return int(missed)
+    return int(missed or (strict and any_lost(runs)))
 
 
 def _checked(runs: Runs, wanted: list[Expectation], strict: bool) -> bool:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "md", "latex", "csv", "json")
 
 
-@click.command("compare")
-@click.argument("paths", nargs=-1, required=True, metavar="BASELINE CANDIDATE...")
-@click.option("--metric", "metrics", multiple=True, metavar="M",
+@click.command("compare", short_help="Say whether candidates are better, or that is noise.")
+@click.argument("paths", nargs=-1, required=True, metavar="BASELINE CANDIDATE...",
+                shell_complete=_complete.files)  # fmt: skip
+@click.option("--metric", "metrics", multiple=True, metavar="M", shell_complete=_complete.metrics,
               help="Only this metric, e.g. val/mpjpe or bbox/*.  [default: losses and measures "
               "of quality]")  # fmt: skip
 @click.option("--split", "splits", multiple=True, metavar="S", help="Only train, val or test.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from trainlens.cli import _complete, _options
-from trainlens.cli._say import echo_notices
+from trainlens.cli._say import any_lost, echo_notices
 
 
 @click.command("export")
@@ -20,7 +20,8 @@ from trainlens.cli._say import echo_notices
     help="A .csv, .jsonl or .parquet file.",
     shell_complete=_complete.files,
 )
-def command(paths: tuple[str, ...], output: str, cache: bool) -> int:
+@_options.strict
+def command(paths: tuple[str, ...], output: str, cache: bool, strict: bool) -> int:
     """Write all points as one long table."""
     from trainlens.export import write_table
     from trainlens.readers import load
@@ -29,4 +30,4 @@ def command(paths: tuple[str, ...], output: str, cache: bool) -> int:
     rows = write_table(runs, Path(output))
     echo_notices(runs.notices)
     click.echo(f"{output}: {rows} rows", err=True)
-    return 0
+    return int(strict and any_lost(runs))

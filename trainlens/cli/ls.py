@@ -15,7 +15,7 @@ from trainlens.cli._say import echo_notices, lost, ticking
 @_options.paths
 @click.option("--all", "every", is_flag=True,
               help="Every file below PATH, with its format or why it is no log.")  # fmt: skip
-@click.option("--strict", is_flag=True, help="Exit with 1 if any record was lost.")
+@_options.strict
 @_options.running
 def command(paths: tuple[str, ...], every: bool, strict: bool, **options: Any) -> int:
     """List runs: format, steps, metrics, attempts, age, damage."""

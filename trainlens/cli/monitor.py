@@ -27,7 +27,7 @@ _GRACE = 2.0
 """Seconds that a hook under way is given where the user does not want to wait."""
 
 
-@click.command("monitor")
+@click.command("monitor", short_help="Watch runs that are being written.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...",
                 shell_complete=_complete.files)  # fmt: skip
 @click.option("--mode", type=click.Choice(["monitor", "all", "plot"]), default="monitor",
@@ -84,7 +84,7 @@ def command(paths: tuple[str, ...], mode: str, **options: Any) -> int:
     """
     asked = _options.asked(options)
     if mode != "monitor":
-        return _written(paths, mode, options["output"], asked)
+        return _written(paths, mode, options, asked)
     from trainlens.monitor.session import Terminated
 
     try:
@@ -119,6 +119,10 @@ def _watched(paths: tuple[str, ...], options: dict[str, Any], asked: Asked) -> i
             )  # fmt: skip
     if stopped:
         click.echo(stopped, err=True)
+    if page is not None and page.failure is not None:
+        raise page.failure
+    if rhythm.once and monitor.missing:
+        return 2
     return int(bool(stopped) or (options["strict"] and monitor.lost))
 
 
@@ -137,6 +141,7 @@ def _monitor(paths: tuple[str, ...], options: dict[str, Any], asked: Asked) -> M
         file=file,
         pages=bool(options["html"] or options["serve"]),
         target=_target(options),
+        patient=not options["once"],
     )
 
 
@@ -208,7 +213,8 @@ def _page(options: dict[str, Any], on: ExitStack) -> LivePage | None:
         on.callback(server.close)
         click.echo(f"Live page: {server.url}", err=True)
     file = Path(options["html"]) if options["html"] else None
-    return LivePage(file=file, server=server, title="", command=command_line())
+    again = not options["once"]
+    return LivePage(file=file, server=server, title="", command=command_line(), again=again)
 
 
 @contextmanager
@@ -231,24 +237,25 @@ def _view(options: dict[str, Any]) -> Iterator[View]:
     click.echo(closing_line(screen.latest))
 
 
-def _written(paths: tuple[str, ...], mode: str, output: str, asked: Asked) -> int:
+def _written(paths: tuple[str, ...], mode: str, options: dict[str, Any], asked: Asked) -> int:
     """The modes that look once at what is there: a report with its pictures, or these alone."""
     import time
 
     from trainlens import jobs
-    from trainlens.cli._say import echo_notices
+    from trainlens.cli._say import echo_notices, lost
     from trainlens.cli.report import closing, command_line
     from trainlens.readers import Survey
 
-    survey = Survey(*paths, cache=True)
+    survey, folder = Survey(*paths, cache=True), Path(options["output"])
     survey.notices += asked.notices
     if mode == "all":
         built: list[Any] = []
-        page = jobs.Page(Path(output), command=command_line(), told=built.append)
-        _, written = jobs.report(survey, page, asked.judge, now=time.time())
+        page = jobs.Page(folder, command=command_line(), told=built.append)
+        told, written = jobs.report(survey, page, asked.judge, now=time.time())
         click.echo(closing(built[0]))
     else:
-        written = jobs.pictures(survey, Path(output), asked.judge)
+        told, written = jobs.pictures(survey, folder, asked.judge)
     echo_notices(survey.notices)
     click.echo("\n".join(map(str, written)) if mode == "plot" else f"Report: {written[0]}")
-    return 0
+    noticed = [*survey.notices, *(notice for one in told for notice in one.notices)]
+    return int(options["strict"] and lost(noticed))

@@ -12,6 +12,7 @@ import click
 
 from trainlens import words
 from trainlens.cli import _complete, _options
+from trainlens.cli._say import any_lost, echo_notices
 from trainlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from trainlens.plots import Plot
     from trainlens.rules.base import Finding
     from trainlens.run import Run, Runs
+    from trainlens.work import Judging
 
 _COMPARISON = "comparison"
 
@@ -31,9 +33,10 @@ def _list(context: click.Context, _: click.Parameter, kind: str) -> str:
     return kind
 
 
-@click.command("plot")
+@click.command("plot", short_help="Plot a metric of several runs, or any other picture.")
 @_options.paths
-@click.option("--metric", default="", metavar="M", help="Metric, e.g. loss or val/mpjpe.")
+@click.option("--metric", default="", metavar="M", shell_complete=_complete.metrics,
+              help="Metric, e.g. loss or val/mpjpe.")  # fmt: skip
 @click.option("--split", default=None, metavar="S", help="train, val or test; both if left out.")
 @click.option("--smooth", default=0.0, show_default=True, metavar="WEIGHT",
               type=click.FloatRange(0, 1, max_open=True),
@@ -47,12 +50,23 @@ def _list(context: click.Context, _: click.Parameter, kind: str) -> str:
               shell_complete=_complete.files,
               help="A .png or .svg file; where a picture shows one run and there are several, a "
               "folder, which gets a .png of each.")  # fmt: skip
+@_options.judging
 def command(**options: Any) -> int:
     """Plot a metric of several runs, or with --kind any other picture.
 
     Pictures of a comparison compare the first run with the others; without --metric they show
     the metric that tells most.
     """
+    asked = _options.asked(options)
+    options["judge"] = asked.judge
+    code = _drawn(options)
+    runs: Runs = options["runs"]
+    echo_notices([*runs.notices, *asked.notices])
+    return code or int(options["strict"] and any_lost(runs))
+
+
+def _drawn(options: dict[str, Any]) -> int:
+    """Draw what is asked for; the runs that were read for it are then among the options."""
     kind, target = options["kind"], Path(options["output"])
     if not kind or kind == "metric-overlay":
         return _metric(options, target)
@@ -113,24 +127,26 @@ def _of_runs(options: dict[str, Any], target: Path) -> int:
     if not any(map(plot.applies, runs)):
         raise UsageError(f"{kind}: {_who(runs)} has nothing that it could show")
     if folder:
-        return _of_each(plot, runs, target)
+        return _of_each(plot, runs, target, options["judge"])
     if len(runs) > 1 and not plot.several:
         raise UsageError(
             f"{kind} shows one run, and {len(runs)} were read; give the path of one of them, or "
             "with -o a folder, which gets a picture of each"
         )
-    ax = plot.draw(list(runs), findings=_faults(runs[0]) if len(runs) == 1 else ())
+    ax = plot.draw(
+        list(runs), findings=_faults(runs[0], options["judge"]) if len(runs) == 1 else ()
+    )
     return _say(plots.save(plots.figure_of(ax), target))
 
 
-def _of_each(plot: Plot, runs: Runs, folder: Path) -> int:
+def _of_each(plot: Plot, runs: Runs, folder: Path, judge: Judging) -> int:
     from trainlens import plots
     from trainlens.render.folder import make_folder
 
     make_folder(folder)
     for place, run in enumerate(runs, 1):
         if plot.applies(run):
-            figure = plots.figure_of(plot.draw(run, findings=_faults(run)))
+            figure = plots.figure_of(plot.draw(run, findings=_faults(run, judge)))
             _say(plots.save(figure, folder / f"run-{place:02d}-{plot.name}.png"))
         else:
             name = words.shortened(run.name)
@@ -140,15 +156,19 @@ def _of_each(plot: Plot, runs: Runs, folder: Path) -> int:
 
 def _read(options: dict[str, Any]) -> Runs:
     from trainlens.readers import load
+    from trainlens.run import Runs
+    from trainlens.settings import with_meanings
 
-    return load(*options["paths"], cache=options["cache"])
+    found = load(*options["paths"], cache=options["cache"])
+    judge: Judging = options["judge"]
+    meant = [with_meanings(run, judge.roles)[0] for run in found]
+    runs = options["runs"] = Runs(meant, found.notices)
+    return runs
 
 
-def _faults(run: Run) -> Sequence[Finding]:
-    """The faults of a run by the rules and their defaults, to be marked in its picture."""
-    from trainlens.rules import diagnose
-
-    return diagnose(run).findings
+def _faults(run: Run, judge: Judging) -> Sequence[Finding]:
+    """The faults of a run that count, to be marked in its picture."""
+    return judge(run).findings
 
 
 def _named_as_picture(target: Path) -> None:
@@ -189,7 +209,10 @@ def _chosen(runs: Runs, metric: str, split: str | None) -> tuple[str, str | None
     if not _has(runs, metric, split):
         have = sorted({f"{s}/{m}" for run in runs for m, s in run.series})
         listed = ", ".join(have[:12]) + (", ..." if len(have) > 12 else "")
-        raise UsageError(f"no run has {f'{split}/' if split else ''}{metric}; there are: {listed}")
+        asked = f"{split}/{metric}" if split else metric
+        hint = words.nearest(asked, [*have, *sorted({m for run in runs for m, _ in run.series})])
+        near = hint if hint.endswith("?") else f"there are: {listed}"
+        raise UsageError(f"no run has {asked}; {near}")
     return metric, split
 
 

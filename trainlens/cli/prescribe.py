@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainlens.work import Judging
 
 
-@click.command("prescribe")
+@click.command("prescribe", short_help="Say what to change about a run, also as a patch.")
 @_options.paths
 @click.option(
     "-o",

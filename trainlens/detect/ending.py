@@ -19,6 +19,8 @@ _ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 def finished(run: Run) -> bool:
     """Whether the log says that the run has come to its end."""
+    if run.ended is not None:
+        return True
     for key in ("mlflow", "mlflow_run"):
         about = run.config.get(key)
         if isinstance(about, Mapping) and about.get("status") in _ENDED:

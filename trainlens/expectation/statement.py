@@ -195,6 +195,8 @@ class Expectation:
         first, last = given.pop("from", None), given.pop("to", None)
         if given.get("at") is None:
             given.setdefault("stat", "end")
+        if "split" not in mapping and (named := plain_series(given["metric"])):
+            given["split"], given["metric"] = named
         given["split"] = split_called(given["split"])
         return cls(**given, value=low, upper=high, first=first, last=last)
 

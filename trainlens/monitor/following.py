@@ -13,7 +13,7 @@ import numpy as np
 from trainlens.chunk import Chunk, Column, unknown
 from trainlens.errors import MissingExtra, NotFound, SourceError
 from trainlens.monitor.alarms import Alarms
-from trainlens.monitor.model import GONE, LIVE, QUIET, UNREADABLE, WAITING
+from trainlens.monitor.model import ENDED, GONE, LIVE, QUIET, UNREADABLE, WAITING
 from trainlens.monitor.pace import Pace
 from trainlens.monitor.trail import MACHINE, Course
 from trainlens.readers import open_source
@@ -73,12 +73,14 @@ class Followed:
     pace : Pace
     points : int
     step : int or None
-        Highest step of the training.
+        That the training has come to; a resumed one is where it was resumed, and further.
     epoch : float or None
     grown : float or None
         Tick at which points came last.
     grew : bool
         Whether points came after those that were there at the first poll.
+    ended : bool
+        Whether the log says that it was ended.
     failure : str
         Why nothing can be read at the moment; else empty.
     outdated : bool
@@ -107,7 +109,8 @@ class Followed:
         self.points = 0
         self.step: int | None = None
         self.epoch: float | None = None
-        self._trained = False
+        self.ended = False
+        self._leading: Course | None = None
 
     def follow(self, source: Source) -> None:
         """Go on with the run as it lies now: in other parts than before."""
@@ -164,6 +167,9 @@ class Followed:
     def _take(self, chunk: Chunk, tick: float, now: float) -> Fresh:
         lost = any(n.lost != 0 for n in chunk.notices)
         alarming = lost or any(n.kind == "event" for n in chunk.notices)
+        before, self.ended = self.ended, chunk.ended is not None
+        # The verdict on all of it is wanted now; what was over when the watch began has time.
+        alarming |= self.ended and not before and self.points > 0
         points = 0
         main: Column | None = None
         for column in chunk.columns:
@@ -173,7 +179,7 @@ class Followed:
             points += len(column.value)
             alarming |= self._alarms.heed(course.meta, column)
             course.take(column.step, column.value)
-            if self._advance(course.meta, column):
+            if self._advance(course, column):
                 main = column
         self.points += points
         if points:
@@ -202,19 +208,23 @@ class Followed:
         run, _ = with_meanings(Run(self.name, "", "", {key: series}), self._meanings)
         return run.series[key]
 
-    def _advance(self, meta: Series, column: Column) -> bool:
+    def _advance(self, course: Course, column: Column) -> bool:
         """Whether these points say how far the training is."""
+        meta = course.meta
         if meta.role.name in MACHINE:
             return False
         epoch = float(column.epoch[-1])
         if math.isfinite(epoch):
             self.epoch = epoch
-        step = int(column.step.max())
-        if meta.split != "train" and self.step is not None and self._trained:
+        trains = meta.split == "train"
+        if not trains and self._leading is not None and self._leading.meta.split == "train":
             return False
-        self._trained = self._trained or meta.split == "train"
-        self.step = step if self.step is None else max(self.step, step)
-        return meta.split == "train"
+        # The metric with most points tells: one that is logged rarely may still stand at a step
+        # from before the training was resumed.
+        led = self._leading
+        if led is None or course.points >= led.points or (trains and led.meta.split != "train"):
+            self._leading, self.step = course, int(column.step[-1])
+        return trains
 
     def _note_growth(self, tick: float, now: float) -> None:
         if self.grown is None:
@@ -247,6 +257,8 @@ class Followed:
             return GONE
         if not self.points:
             return WAITING
+        if self.ended:
+            return ENDED
         age = self.age(tick)
         limit = max(_QUIET_AFTER, _USUAL_TIMES * self._interval)
         return LIVE if age is not None and age <= limit else QUIET

@@ -15,7 +15,7 @@ from trainlens.monitor.following import Followed
 from trainlens.monitor.ledger import Ledger
 from trainlens.monitor.look import Looked, Wanted
 from trainlens.monitor.looks import Looks
-from trainlens.monitor.model import QUIET, Change, Standing, Trail, Update
+from trainlens.monitor.model import ENDED, QUIET, Change, Standing, Trail, Update
 from trainlens.monitor.standing import standing, trails_of
 from trainlens.monitor.tree import Found, Tree
 from trainlens.readers._naming import name_runs
@@ -80,11 +80,15 @@ class Monitor:
         Whose chance is asked for.
     looks : Looks, optional
     clocks : Clocks
+    patient : bool
+        Whether it is waited for runs; otherwise it is an error if there are none.
 
     Attributes
     ----------
     lost : bool
         Whether a record of any run was lost.
+    missing : bool
+        Whether one of the paths led to no run when they were searched last.
     """
 
     def __init__(
@@ -98,8 +102,9 @@ class Monitor:
         target: Target | None = None,
         looks: Looks | None = None,
         clocks: Clocks | None = None,
+        patient: bool = True,
     ) -> None:
-        self._paths, self._judge = paths, judge
+        self._paths, self._judge, self._patient = paths, judge, patient
         self._ledger = ledger or Ledger()
         self._file, self._pages, self._target = file, pages, target
         self._looks = looks or Looks()
@@ -110,7 +115,7 @@ class Monitor:
         self._said: set[str] = set()
         self._suspected = self._ledger.suspected
         self._waiting = ""
-        self.lost = False
+        self.lost = self.missing = False
 
     @property
     def digests(self) -> list[Digest]:
@@ -139,6 +144,11 @@ class Monitor:
         final : bool
             Whether nothing more will come: an unfinished last record is one that is lost, and
             what a look does not find any more has ended.
+
+        Raises
+        ------
+        SourceError, MissingExtra
+            There is no run, and it is not waited for any.
         """
         self._rounds += 1
         tick, now = self._clocks.tick(), self._clocks.now()
@@ -163,6 +173,9 @@ class Monitor:
         if found is None:
             return []
         self._tree.took(self._clocks.tick() - tick)
+        self.missing = bool(found.missing)
+        if found.missing and not (found.sources or self._patient):
+            raise found.missing[0]
         self._follow(found.sources)
         return self._news(found)
 
@@ -216,8 +229,9 @@ class Monitor:
 
     def _look(self, tick: float, now: float, everything: bool, final: bool) -> list[Change]:
         def wanted(key: str) -> Wanted:
-            age = self._runs[key].run.age(tick) or 0.0
-            settled = final or age >= _SETTLED
+            run = self._runs[key].run
+            age = run.age(tick) or 0.0
+            settled = final or run.ended or age >= _SETTLED
             pages = len(self._runs) if self._pages else 0
             silence = age if self._may_stall(key, age) else 0.0
             return Wanted(self._judge, now, silence, settled, pages, self._target)
@@ -230,7 +244,7 @@ class Monitor:
                 run = self._runs[key].run
                 changes += self._ledger.see(
                     key, found.told, found.prints, now, run.points_of,
-                    settled=run.state(tick) == QUIET, final=final,
+                    settled=run.state(tick) in (QUIET, ENDED), final=final,
                 )  # fmt: skip
         return changes
 

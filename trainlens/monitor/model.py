@@ -18,7 +18,7 @@ OPENED, WORSE, MILDER, CLOSED, AGAIN = "opened", "worse", "milder", "closed", "a
 WAITING, LIVE, QUIET, ENDED, GONE, UNREADABLE = (
     "waiting", "live", "quiet", "ended", "gone", "unreadable",
 )  # fmt: skip
-"""How a run stands: nothing logged yet, growing, not growing for long, come to its planned end,
+"""How a run stands: nothing logged yet, growing, not growing for long, come to its end,
 its files are gone, they cannot be read."""
 
 
@@ -142,7 +142,7 @@ class Standing:
     points : int
         Points read so far.
     step : int or None
-        Highest step of training so far.
+        That the training has come to; of a resumed one that of its last attempt.
     planned : int or None
         Last step that the configuration or the log plans.
     progress : float or None

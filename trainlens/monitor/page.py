@@ -38,6 +38,13 @@ class LivePage:
         Seconds that never go back. After a page that took t seconds to make, the next waits 20 t.
     cost : callable
         Seconds of processor time that this thread used.
+    again : bool
+        Whether there are further rounds; in a single one `failure` alone tells what went wrong.
+
+    Attributes
+    ----------
+    failure : OutputError or None
+        Why the file could not be written, where it was tried in vain last.
     """
 
     def __init__(
@@ -49,7 +56,9 @@ class LivePage:
         command: str,
         clock: Callable[[], float] = time.monotonic,
         cost: Callable[[], float] = time.thread_time,
+        again: bool = True,
     ) -> None:
+        self._again = again
         self._file, self._server = file, server
         self._title, self._command = title, command
         self._clock, self._cost = clock, cost
@@ -59,6 +68,7 @@ class LivePage:
         self._unwritten: str | None = None
         self._retry = float("-inf")
         self._said = ""
+        self.failure: OutputError | None = None
 
     def update(
         self, digests: Sequence[Digest], update: Update, *, force: bool = False
@@ -125,10 +135,14 @@ class LivePage:
             write_text(self._file, self._unwritten)
         except OutputError as error:
             self._retry = self._clock() + _RETRY
+            remedy = "check its folder, or choose another file with --html"
+            self.failure = OutputError(error.path, error.problem, remedy)
+            if not self._again:
+                return ()
             # The advice of the error is for a command that ends there; this one goes on.
             said = f"{error.path}: {error.problem}; trying again"
             told = () if said == self._said else (said,)
             self._said = said
             return told
-        self._unwritten, self._said = None, ""
+        self._unwritten, self._said, self.failure = None, "", None
         return ()

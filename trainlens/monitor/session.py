@@ -109,11 +109,14 @@ def watch(
         Why it was stopped by a finding; else empty.
     """
     tick = (clocks or Clocks()).tick
-    stirred, points = False, 0
+    stirred, points, last = False, 0, rhythm.once
     while True:
         begun = tick()
-        update = monitor.round(stirred=stirred, everything=rhythm.once)
-        over = rhythm.once or (rhythm.until_end and _ended(update))
+        update = monitor.round(stirred=stirred, everything=last)
+        ended = rhythm.until_end and _ended(update)
+        # What a run wrote in the end is judged before the watch is over.
+        over = rhythm.once or (ended and (last or _judged(update)))
+        last = rhythm.once or ended
         said = update.notices
         if reactions is not None:
             said += reactions.react(update)
@@ -124,6 +127,8 @@ def watch(
             return reactions.stopping
         if over:
             return ""
+        if ended:
+            continue
         if _pause(view, rhythm.interval, begun, events, tick, monitor.pending) == "quit":
             return ""
         before, points = points, sum(run.points for run in update.runs)
@@ -136,6 +141,10 @@ def _with(update: Update, notices: tuple[str, ...]) -> Update:
 
 def _ended(update: Update) -> bool:
     return bool(update.runs) and all(run.state in (ENDED, GONE) for run in update.runs)
+
+
+def _judged(update: Update) -> bool:
+    return all(run.looked == run.points or run.state == GONE for run in update.runs)
 
 
 def _pause(

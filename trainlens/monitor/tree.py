@@ -7,7 +7,14 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, TrainlensError
+from trainlens.errors import (
+    MissingExtra,
+    NotALog,
+    NotFound,
+    SourceError,
+    TrainlensError,
+    Unreadable,
+)
 from trainlens.readers import Discovery, discover
 from trainlens.readers.base import Source
 from trainlens.remote.url import is_url, public
@@ -32,11 +39,14 @@ class Found:
         What there is to wait for, where there is no run yet; else empty.
     notices : tuple of str
         About files that are no run, ready to print.
+    missing : tuple of TrainlensError
+        Of each path that leads to no run: why.
     """
 
     sources: tuple[Source, ...] = ()
     waiting: str = ""
     notices: tuple[str, ...] = ()
+    missing: tuple[TrainlensError, ...] = ()
 
 
 class Tree:
@@ -97,20 +107,24 @@ class Tree:
         self._stamps = dict(self._folders())
         sources: dict[Source, None] = {}
         waiting: list[str] = []
+        missing: list[TrainlensError] = []
         notices: list[str] = []
         for path in self._paths:
             try:
                 found = self._search(path)
             except (SourceError, MissingExtra) as error:
+                missing.append(error)
                 waiting.append(_awaited(path, error, path in self._known))
             except OSError as error:
+                said = f"cannot be read: {error.strerror or error}"
+                missing.append(Unreadable(public(path), said, "check its permissions"))
                 waiting.append(f"{public(path)}: {error.strerror or error}")
             else:
                 self._known.add(path)
                 sources.update(dict.fromkeys(found.sources))
                 notices += map(str, found.notices)
         self._awaits = bool(waiting)
-        return Found(tuple(sources), "; ".join(waiting), tuple(notices))
+        return Found(tuple(sources), "; ".join(waiting), tuple(notices), tuple(missing))
 
     def _folders(self) -> Iterator[tuple[str, int]]:
         """Folders that runs may be in, with the time of their last change."""

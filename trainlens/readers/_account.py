@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlens.readers._find import PASSED_OVER, PathLike, all_readers, expand, runs_at
+from trainlens.chunk import Notice
+from trainlens.readers._find import (
+    PASSED_OVER,
+    PathLike,
+    all_readers,
+    expand,
+    nothing_in,
+    runs_at,
+)
 from trainlens.readers._reason import explain
 from trainlens.readers.base import Source
 
@@ -40,18 +48,22 @@ def account(*paths: PathLike) -> Iterator[Account]:
 
     Raises
     ------
-    NotFound
-        A path does not exist.
+    NotFound, Unreadable, NotALog
+        A path does not exist, cannot be listed, or is a folder without a file.
     """
     for path in expand(paths):
         formats: dict[Path, str] = {}
         copied: dict[Path, str] = {}
-        for source in runs_at(path, []):
+        notices: list[Notice] = []
+        for source in runs_at(path, notices):
             for part in (*source.places, *source.copies):
                 formats.update(dict.fromkeys(_files(part), part.format))
             copies = (file for copy in source.copies for file in _files(copy))
             copied.update(dict.fromkeys(copies, f"written with {source.path.name}"))
-        for file in _all_files(path):
+        files = _all_files(path)
+        if not files:
+            raise nothing_in(path, notices)
+        for file in files:
             owner = next((p for p in (file, *file.parents) if p in formats), None)
             if owner is None:
                 yield Account(file, "", _reason(file, path))
@@ -63,6 +75,8 @@ def _reason(file: Path, top: Path) -> str:
     for name in file.relative_to(top).parts[:-1]:
         if name in PASSED_OVER:
             return f"lies in {name}, which is never searched"
+    if file.is_dir():
+        return "a folder that cannot be listed"
     return explain(file, asked=True).message
 
 
@@ -74,9 +88,13 @@ def _files(source: Source) -> list[Path]:
     return found
 
 
-def _all_files(path: Path) -> Iterator[Path]:
+def _all_files(path: Path) -> list[Path]:
+    """Every file below a path, and behind them every folder there that cannot be listed."""
     if not path.is_dir():
-        yield path
-    for top, folders, names in os.walk(path):
+        return [path]
+    found: list[Path] = []
+    shut: list[Path] = []
+    for top, folders, names in os.walk(path, onerror=lambda e: shut.append(Path(e.filename))):
         folders.sort()
-        yield from (Path(top) / name for name in sorted(names))
+        found += (Path(top) / name for name in sorted(names))
+    return found + [folder for folder in shut if folder != path]

@@ -14,6 +14,7 @@ from types import ModuleType
 
 from trainlens.chunk import Notice
 from trainlens.errors import MissingExtra, NotALog, NotFound, SourceError, Unreadable
+from trainlens.readers import _shut
 from trainlens.readers._copies import copied, said
 from trainlens.readers._join import joined
 from trainlens.readers._parts import Parts
@@ -86,7 +87,8 @@ def discover(*paths: PathLike) -> Discovery:
     Raises
     ------
     NotFound, Unreadable, NotALog
-        A path that was named explicitly leads to no run at all.
+        A path that was named explicitly leads to no run at all; `Unreadable` also where that is
+        for want of permission.
     """
     found: dict[tuple[str, str], Source] = {}
     places = Places()
@@ -104,10 +106,10 @@ def discover(*paths: PathLike) -> Discovery:
             real = places.add(source.path)
             found.setdefault((real, source.key), source)
         if len(found) == before and not places.touch(path):
-            raise as_shown(path, _nothing_in(path, notices[before_it:]))
+            raise as_shown(path, nothing_in(path, notices[before_it:]))
         notices[before_it:] = [as_shown(path, notice) for notice in notices[before_it:]]
     if reports and not found:
-        raise _nothing_in(reports[0], ())
+        raise nothing_in(reports[0], ())
     sources = parts.unrepeated(list(found.values()))
     return Discovery(sources, notices + said(sources))
 
@@ -154,22 +156,29 @@ def _surest(look: Look) -> ModuleType | None:
 
 
 def expand(paths: Sequence[PathLike], notices: list[Notice] | None = None) -> Iterator[Path]:
-    """Paths that exist, glob patterns resolved; `NotFound` for the others.
+    """Paths that exist, glob patterns resolved; `NotFound` or `Unreadable` for the others.
 
     For a URL, paths that stand for it here; what could not be fetched is added to `notices`.
     """
     for path in paths:
         text = os.fspath(path)
         if os.path.lexists(text):
-            yield Path(text)
+            yield _seen(text)
             continue
         if is_url(text):
             yield from _behind(text, [] if notices is None else notices)
             continue
         matches = _matches(text)
         if not matches:
-            raise NotFound(text, "no such file or folder", "check the path")
-        yield from map(Path, matches)
+            raise _shut.behind(text) or NotFound(text, "no such file or folder", "check the path")
+        yield from map(_seen, matches)
+
+
+def _seen(path: str) -> Path:
+    """A path that is there, and does not lead to a place that nobody can see."""
+    if unseen := _shut.behind(path):
+        raise unseen
+    return Path(path)
 
 
 def _matches(pattern: str) -> list[str]:
@@ -191,8 +200,22 @@ def _behind(url: str, notices: list[Notice]) -> Iterator[Path]:
     yield from mirrored(url, notices)
 
 
-def _nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError | MissingExtra:
+def nothing_in(path: Path, notices: Sequence[Notice]) -> SourceError | MissingExtra:
+    """The error for a path that leads to no run.
+
+    Parameters
+    ----------
+    path : Path
+    notices : sequence of Notice
+        What the search there has said.
+
+    Returns
+    -------
+    SourceError or MissingExtra
+    """
     if path.is_dir():
+        if shut := _shut.within(notices):
+            return shut
         formats = ", ".join(all_readers())
         found = f" ({notices[0]})" if notices else ""
         return NotALog(path, f"no training log in this folder{found}", f"formats read: {formats}")

@@ -140,4 +140,4 @@ class Cleaned:
         if not chunk.columns:
             return chunk
         columns, notices = self._sentinels.clean(chunk.columns, final)
-        return Chunk(columns, chunk.config, (*chunk.notices, *notices))
+        return replace(chunk, columns=columns, notices=(*chunk.notices, *notices))

@@ -32,8 +32,8 @@ server is read where its folder lies.
 Examples
 --------
 >>> import trainlens
->>> runs = trainlens.load("sample_runs/handpose_aim")
->>> [(run.name, run.points, run.config["hparams"]["lr"]) for run in runs]
+>>> runs = sorted(trainlens.load("sample_runs/handpose_aim"), key=lambda run: run.name)
+>>> [(run.name, run.points, run.config["hparams"]["optimizer"]["lr"]) for run in runs]
 [('fixed-dropout', 2440, 0.001), ('progressive-dropout', 2440, 0.001)]
 >>> print(runs[1].frame()[["metric", "split", "step", "value"]].head(2).to_string(index=False))
       metric split  step  value

@@ -15,7 +15,8 @@ Data sets (more words than numbers, records about samples) and lone configuratio
 
 Dialects
 --------
-- Native: a header, then records with ``losses`` and ``stats`` (`trainlens.schema`).
+- Native: a header, records with ``losses`` and ``stats``, and a last line where the log was ended
+  (`trainlens.schema`).
 - Flat: ``{"step": 10, "loss": 2.3, "val_loss": 2.4}``, of MMEngine, detectron2, DeiT, RLlib and
   fairseq.
 - Nested: ``{"step": 10, "optimizer": {"lr": 0.1}}`` gives ``optimizer/lr``.

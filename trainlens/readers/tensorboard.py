@@ -31,11 +31,12 @@ Examples
 >>> import trainlens
 >>> from pathlib import Path
 >>> run = trainlens.load_one("sample_runs/overfitting_tensorboard")
->>> print(run.frame()[["metric", "split", "step", "value"]].head(3).to_string(index=False))
-metric split  step    value
-  loss train    10 1.749170
-  loss train    20 1.610264
-  loss train    30 1.408775
+>>> points = run.frame()[["metric", "split", "step", "value"]].round(3)
+>>> print(points.head(3).to_string(index=False))
+metric split  step  value
+  loss train    10  1.749
+  loss train    20  1.610
+  loss train    30  1.409
 
 One flipped bit costs one record:
 

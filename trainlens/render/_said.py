@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from trainlens import words
 from trainlens.render._overview import Brief, brief
 from trainlens.reporting import Input, Item, Outcome, Report, RunSummary
-from trainlens.run import Notice
+from trainlens.run import Ended, Notice
 from trainlens.words import shortened
 
 SEVERITY = {"error": "error", "warning": "warning", "info": "note"}
@@ -27,15 +28,26 @@ def date(seconds: float) -> str:
 
 
 def last_record(run: RunSummary, now: float) -> str:
-    """How long ago a run's last record was written."""
+    """How long ago a run's last record was written, or how long ago its log was ended."""
     if run.age is None:
         return "unknown"
-    if run.age > _OLD:
+    if run.ended is not None:
+        return _ended(run.ended, run.age, now)
+    return _ago(run.age, now) + (", may be running" if run.running else "")
+
+
+def _ended(ended: Ended, age: float, now: float) -> str:
+    age = age if math.isnan(ended.time) else max(0.0, now - ended.time)
+    how = ", with an exception" if ended.how == "exception" else ""
+    return f"ended {_ago(age, now)}{how}"
+
+
+def _ago(age: float, now: float) -> str:
+    if age > _OLD:
         # What happened long ago is told by its date.
-        return f"on {date(now - run.age)[:10]}"
-    unit = next(size for size in (3600, 60, 1, 0) if run.age >= size)
-    told = words.duration(run.age // unit * unit if unit else run.age)
-    return f"{told} ago" + (", may be running" if run.running else "")
+        return f"on {date(now - age)[:10]}"
+    unit = next(size for size in (3600, 60, 1, 0) if age >= size)
+    return f"{words.duration(age // unit * unit if unit else age)} ago"
 
 
 def lost(records: int | None) -> str:

@@ -103,7 +103,8 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _run(told: Judged) -> dict[str, Any]:
-    return {
+    """`ended` is there only where the log says that it was ended."""
+    found = {
         "name": told.name,
         "path": told.source,
         "format": told.format,
@@ -115,6 +116,8 @@ def _run(told: Judged) -> dict[str, Any]:
         "results": [finding_dict(f) for f in told.results],
         "notices": [notice_dict(n) for n in told.notices],
     }
+    end = told.ended
+    return found if end is None else found | {"ended": plain({"time": end.time, "how": end.how})}
 
 
 def finding_dict(finding: Finding) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from trainlens.judged import Judged
 from trainlens.leaves import leaves
 from trainlens.reporting.phases import Phase, phases
 from trainlens.reporting.sketches import Sketch, sketches
-from trainlens.run import Key, Notice, Run, Series
+from trainlens.run import Ended, Key, Notice, Run, Series
 from trainlens.stats.noise import median, second_difference_noise
 from trainlens.stats.resample import Floats, bucket, points, uniform_edges
 
@@ -107,7 +107,7 @@ class RunSummary(Compact):
     age : float or None
         Seconds since its last record, None where the log has no times.
     running : bool
-        Whether its last record is recent, for its own rhythm.
+        Whether its last record is recent, for its own rhythm, and nothing says that it ended.
     seconds : float or None
         From the first to the last record.
     rate : float or None
@@ -127,6 +127,8 @@ class RunSummary(Compact):
     clock : Clock or None
     notices : tuple of Notice
     sketches : tuple of Sketch
+    ended : Ended or None
+        As the log itself says it.
     """
 
     index: int
@@ -153,6 +155,7 @@ class RunSummary(Compact):
     clock: Clock | None
     notices: tuple[Notice, ...]
     sketches: tuple[Sketch, ...] = ()
+    ended: Ended | None = None
 
     def placed(self, index: int, look: tuple[int | None, int], ranked: Ranked | None) -> RunSummary:
         """The same run at its place among others; `look` is colour and dash."""
@@ -230,6 +233,7 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
         attempts=_attempts(run),
         age=age,
         running=age is not None and age < max(120.0, 5 * rhythm) and not _at_its_end(run, pace),
+        ended=run.ended,
         seconds=None if times is None else times[1] - times[0],
         rate=_rate(pace, seconds),
         gaps=_gaps(pace, seconds, rhythm),
@@ -246,7 +250,9 @@ def summarise(run: Run, told: Judged, now: float) -> RunSummary:
 
 
 def _at_its_end(run: Run, pace: Series | None) -> bool:
-    """Whether the last record is that of the last step planned, or the last one due before it."""
+    """Whether the log says so, or has its last record at the last step planned or due before it."""
+    if run.ended is not None:
+        return True
     total = planned_total(run, pace) if pace is not None else None
     if total is None or pace is None or run.steps is None:
         return False

@@ -42,8 +42,8 @@ def stalled_log(
     time of the run, a warning.
 
     At the end of the log only a clock tells: where `now` (Unix seconds) is given, as a monitor
-    does, and the run is not finished, the time since the last record is held against the same
-    limits and the longest interval so far.
+    does, and the run is neither finished nor its log closed, the time since the last record is held
+    against the same limits and the longest interval so far.
 
     What to do: look whether the process still runs and waits (a deadlock of ranks, a data loader,
     a full disk, a queue of the cluster); restart from the last checkpoint if it hangs.

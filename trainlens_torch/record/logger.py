@@ -22,7 +22,7 @@ from trainlens_torch.record.outlet import Outlet
 from trainlens_torch.record.pipeline import Pipeline, Watching
 from trainlens_torch.record.settings import planned, readable
 from trainlens_torch.record.siblings import RollCall
-from trainlens_torch.record.sinks import Target
+from trainlens_torch.record.sinks import Closing, Target
 from trainlens_torch.record.values import optional, plain, resolved, whole
 from trainlens_torch.record.writer import Direct, Threaded, Writer
 
@@ -203,6 +203,8 @@ class RunLogger:
         if self._closed:
             return
         self._closed = True
+        if self._closing.how == "exit":
+            self._closing.how = "closed"
         self._add = partial(_refused, self.path)
         if self._finalizer is not None:
             self._finalizer.detach()
@@ -226,6 +228,8 @@ class RunLogger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and not issubclass(kind, SystemExit):
+            self._closing.how = "exception"
         self.close()
 
     def __repr__(self) -> str:
@@ -244,6 +248,7 @@ class RunLogger:
         self._faults = Faults(str(self.path))
         self._devices = Devices()
         self._outlets: list[Outlet] = []
+        self._closing = Closing()
         self._writer: Writer | None = None
         self._finalizer: weakref.finalize[..., RunLogger] | None = None
         self._add = partial(_refused, self.path) if self._closed else self._add_first
@@ -278,7 +283,7 @@ class RunLogger:
         target = Target(
             folder=ranks.own_folder(folder, process), run=self._run, clock=self._clock,
             config=self._config, schedules=self._schedules or {}, rank=rank,
-            total=_total(self._schedules, self._config),
+            total=_total(self._schedules, self._config), closing=self._closing,
             # A folder of its own has nothing of other runs.
             copies=() if self._is_file else copies(self._sinks, rank),
             ranks=1 if rank or process is not None else ranks.world() or 1,

@@ -9,7 +9,21 @@ from typing import Any, Protocol
 
 from trainlens_torch.record.entry import Entry
 
-__all__ = ["Sink", "Target"]
+__all__ = ["Closing", "Sink", "Target"]
+
+
+@dataclass
+class Closing:
+    """How a logger ends; who ends it says so before its sinks are closed.
+
+    Parameters
+    ----------
+    how : str
+        As `trainlens.schema.end_line` takes it. Where nobody says anything, the process has come
+        to its end, or the logger was let go.
+    """
+
+    how: str = "exit"
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class Target:
         Processes that train together, for the same.
     clock : callable
         Returns Unix seconds.
+    closing : Closing
+        For the last line of the native log.
     """
 
     folder: Path
@@ -45,6 +61,7 @@ class Target:
     total: float | None = None
     copies: tuple[str, ...] = ()
     ranks: int = 1
+    closing: Closing = field(default_factory=Closing)
 
 
 class Sink(Protocol):

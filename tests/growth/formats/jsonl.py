@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.growth.formats._numbers import Counted
 from tests.growth.world import Kind, Op
-from trainlens.schema import header_line, record_line
+from trainlens.schema import end_line, header_line, record_line
 
 FORMAT = "jsonl"
 
@@ -21,7 +21,10 @@ class _Native(Counted):
         loss, rate = self.next(2)
         split = "val" if self.count % 7 == 6 else "train"
         now = 1.7e9 + self.count
-        return [Op("run.jsonl", record_line(step, now, {"loss": loss}, {"lr": rate}, split=split))]
+        line = record_line(step, now, {"loss": loss}, {"lr": rate}, split=split)
+        # Now and then it is ended, and goes on later.
+        end = [Op("run.jsonl", end_line(now))] if self.count % 5 == 4 else []
+        return [Op("run.jsonl", line), *end]
 
 
 class _Plain(Counted):

@@ -74,7 +74,8 @@ def test_the_first_reason_stays():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("los-spike",), "--stop-on: unknown rule 'los-spike'; did you mean 'loss-spike'?"),
+        (("los-spike",), "--stop-on: no severity or rule 'los-spike'; did you mean 'loss-spike'?"),
+        (("eror",), "--stop-on: no severity or rule 'eror'; did you mean 'error'?"),
         (("error,",), None),
         (("",), "--stop-on needs a severity or the name of a rule"),
         ((" , ",), "--stop-on needs a severity or the name of a rule"),

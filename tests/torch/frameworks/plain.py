@@ -80,7 +80,7 @@ def records(path, name="log.jsonl"):
     data = (path / name).read_text()
     assert data.endswith("\n")
     found = [json.loads(line) for line in data.splitlines()]
-    return [record for record in found if "step" in record]
+    return [record for record in found if "losses" in record]
 
 
 def kept(path, name="log.jsonl"):

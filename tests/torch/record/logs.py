@@ -2,6 +2,8 @@
 
 import json
 
+from trainlens.schema import is_end
+
 
 def parsed(path):
     """The header, and the records, of a native log; any torn or mixed line raises."""
@@ -9,7 +11,13 @@ def parsed(path):
     assert data.endswith(b"\n")
     header, *records = map(json.loads, data.decode().splitlines())
     assert header["schema"] == "trainlens.log/1"
-    return header, records
+    return header, [record for record in records if not is_end(record)]
+
+
+def ends(path):
+    """The lines that say that the log was ended, and whether one is the last line of all."""
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    return [line for line in lines if is_end(line)], is_end(lines[-1])
 
 
 def whole(lines, torn):
@@ -21,7 +29,7 @@ def whole(lines, torn):
         except ValueError:
             torn -= 1
     assert torn >= 0, "more torn lines than kills"
-    return records
+    return [record for record in records if not is_end(record)]
 
 
 def steps(path):

@@ -61,7 +61,8 @@ def criteria(option: str, given: Iterable[str], known: Collection[str]) -> Crite
         raise UsageError(f"{option} needs a severity or the name of a rule")
     for name in names:
         if name not in _SEVERITIES and name not in known:
-            raise UsageError(f"{option}: unknown rule {name!r}; {meant(name, known)}")
+            hint = meant(name, [*_SEVERITIES, *known])
+            raise UsageError(f"{option}: no severity or rule {name!r}; {hint}")
     severities = [Severity(name) for name in names if name in _SEVERITIES]
     rules = frozenset(names) - {s.value for s in severities}
     least = min(severities, key=lambda s: s.rank, default=None)

@@ -17,7 +17,7 @@ _STATES = {
     "waiting": "nothing is logged yet",
     "live": "the log grows",
     "quiet": "it has not grown for long",
-    "ended": "it has come to its planned end",
+    "ended": "it has come to its end",
     "gone": "its files are no longer there",
     "unreadable": "its files cannot be read",
 }

@@ -38,7 +38,7 @@ def join(first: Chunk, second: Chunk) -> Chunk | None:
     columns = _columns(first.columns, second.columns)
     if notices is None or columns is None:
         return None
-    return Chunk(columns, {**first.config, **second.config}, notices)
+    return Chunk(columns, {**first.config, **second.config}, notices, second.ended)
 
 
 def _columns(first: tuple[Column, ...], second: tuple[Column, ...]) -> tuple[Column, ...] | None:

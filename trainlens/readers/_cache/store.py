@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainlens.cachedir import cache_folder, cache_size, private_folder
-from trainlens.chunk import Chunk, Column, Notice
+from trainlens.chunk import Chunk, Column, Ended, Notice
 from trainlens.readers._cache.code import version
 from trainlens.readers._cache.entry import Entry, NoEntry, write
 from trainlens.readers._cache.freeze import NotAState, Unfreezable, freeze, thaw
@@ -171,7 +171,8 @@ def _said(chunk: Chunk) -> list[Any]:
     table = freeze(dict(chunk.config), none)
     if none:
         raise Unfreezable("an array among the settings")
-    return [table, notices]
+    ended = chunk.ended
+    return [table, notices, ended and [ended.time, ended.how]]
 
 
 def _kept(about: Mapping[str, Any], arrays: list[NDArray[Any]]) -> Kept:
@@ -203,5 +204,6 @@ def _beginning(column: Column, n: int) -> Column:
 
 
 def _chunk(columns: tuple[Column, ...], said: list[Any]) -> Chunk:
-    table, notices = said
-    return Chunk(columns, thaw(table, []), tuple(Notice(*n) for n in notices))
+    table, notices, ended = said
+    told = tuple(Notice(*n) for n in notices)
+    return Chunk(columns, thaw(table, []), told, ended and Ended(*ended))

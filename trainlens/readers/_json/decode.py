@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from trainlens import schema
 from trainlens.readers._json.python import as_json, is_python, parse_python
 from trainlens.readers._values import STEP_KEYS
 
@@ -158,6 +159,8 @@ def _recover_json(line: bytes, body: bytes) -> Found:
         return Found(objects, AROUND, 0)
     if objects:
         return Found(objects, "a torn record, glued to records that were kept", 1)
+    if body.startswith(schema.TORN_END):
+        return Found([], "", 0)  # no record was lost with it
     return Found([], "a record that is not valid JSON", 1)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trainlens import schema
-from trainlens.chunk import Chunk
+from trainlens.chunk import Chunk, Ended
 from trainlens.readers._damage import Damage
 from trainlens.readers._events import Events
 from trainlens.readers._follow import REPLACED, TOO_LONG, Follow, no_numbers
@@ -32,7 +33,7 @@ from trainlens.readers._values import number
 from trainlens.readers.base import HEAD
 from trainlens.words import plural
 
-_SCHEMA = b'"trainlens.log/'
+_SCHEMA = b'"trainlens.'
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 _SOME = 64
 """Bytes that tell whether a file begins as an array."""
@@ -64,10 +65,11 @@ class JsonLines:
         self._first: Object | None = None
         self._begun = False
         self._headers = 0
+        self._ended: Ended | None = None
 
     @property
     def records(self) -> int:
-        """Records read so far, headers and configurations not counted."""
+        """Records read so far; headers, configurations and ends are none."""
         return self._records.count
 
     def poll(self, final: bool = False) -> Chunk:
@@ -89,7 +91,7 @@ class JsonLines:
         for event in self._records.take_events():
             self._events.add(event.text, partial("record {}".format, event.record), event.step)
         notices = self._damage.take(final) + self._events.take(final) + self._file.take()
-        return Chunk(self._records.take(), config, notices)
+        return Chunk(self._records.take(), config, notices, self._ended)
 
     def _read(self, final: bool) -> None:
         self._check_identity()
@@ -114,6 +116,7 @@ class JsonLines:
         self._file.note("replaced", why, again=True)
         self._settle_first(None)
         self._begun, self._headers, self._config_keys = False, 0, set()
+        self._ended = None
         self._records.restart()
         self._steady.forget()
 
@@ -133,11 +136,11 @@ class JsonLines:
         at = 0
         if self._begun and self._fast.idle:
             at = self._steady.read(data, self._config_keys)
-            self._duplicates.skip(at)
+            self._taken(data, 0, at)
         while at < len(data):
             if self._begun:
                 stop = self._fast.read(data, at, self._config_keys)
-                self._duplicates.skip(stop - at)
+                self._taken(data, at, stop)
                 at = stop
             if at < len(data):
                 self._fast.flush()
@@ -147,6 +150,12 @@ class JsonLines:
                 self._look_for_duplicates(lines, rows)
                 self._take(rows, _SCHEMA in lines)
                 at = stop
+
+    def _taken(self, data: bytes, at: int, stop: int) -> None:
+        """The records between two places needed no closer look."""
+        self._duplicates.skip(stop - at)
+        if self._ended is not None and data[at:stop].strip():
+            self._ended = None
 
     def _read_objects(self, final: bool) -> None:
         for piece in self._file.tail.objects():
@@ -196,6 +205,7 @@ class JsonLines:
         found = decode_line(piece.data)
         self._take(found.objects, True)
         if found.damage:
+            self._ended = None
             self._torn(piece.start, piece.end, found)
 
     def _torn(self, start: int, end: int, found: Found) -> None:
@@ -213,17 +223,19 @@ class JsonLines:
         self._damage.add(kind, found.damage, start, end, found.lost)
 
     def _take(self, rows: Sequence[Object], headers: bool) -> None:
-        """Admit records; headers and configurations among them are told apart."""
+        """Admit records; headers, ends and configurations among them are told apart."""
         if not headers and not self._config_keys:
             self._admit(rows)
             return
         begin = 0
         for i, row in enumerate(rows):
-            header = schema.is_header(row)
-            if header or (self._config_keys and row.keys() == self._config_keys):
+            header, end = schema.is_header(row), schema.is_end(row)
+            if header or end or (self._config_keys and row.keys() == self._config_keys):
                 self._admit(rows[begin:i])
                 begin = i + 1
-                if header:
+                if end:
+                    self._ended = _ended(row)
+                elif header:
                     self._take_header(row)
                 else:
                     self._config |= row
@@ -232,6 +244,7 @@ class JsonLines:
     def _take_header(self, row: Object) -> None:
         self._settle_first(None)
         self._begun = True
+        self._ended = None
         self._headers += 1
         config = row.get("config")
         self._config |= config if isinstance(config, dict) else {}
@@ -246,6 +259,7 @@ class JsonLines:
     def _admit(self, rows: Sequence[Object]) -> None:
         if not rows:
             return
+        self._ended = None
         if not self._begun:
             if self._first is None and not counts(rows[0]):
                 self._first, rows = rows[0], rows[1:]
@@ -278,6 +292,12 @@ class JsonLines:
             self._file.note("skipped", f"{plural(self._around, 'line')}: {AROUND}")
         if not self._records.count:
             self._file.note("empty", "no records yet" if self._headers else "no records")
+
+
+def _ended(row: Object) -> Ended:
+    """What the end of a log says; what it says otherwise than we know is that of a closed one."""
+    time, how = number(row.get("ended")), row.get("how")
+    return Ended(math.nan if time is None else time, how if how in schema.HOWS else "closed")
 
 
 def _is_by_lines(data: bytes, final: bool) -> bool | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from trainlens.chunk import Chunk, Notice
+from trainlens.chunk import Chunk, Ended, Notice
 from trainlens.readers._damage import Damage
 from trainlens.readers._follow import Follow, no_numbers
 from trainlens.readers._tfevents.wire import Malformed
@@ -71,7 +71,15 @@ class WandbLog:
             self._close()
         self._report_malformed()
         config = self._settings.take()
-        return Chunk(self._history.take(), config, self._damage.take(final) + self._file.take())
+        notices = self._damage.take(final) + self._file.take()
+        return Chunk(self._history.take(), config, notices, self._ended)
+
+    @property
+    def _ended(self) -> Ended | None:
+        """That it has an exit record, which holds no time."""
+        if self._exit is None:
+            return None
+        return Ended(math.nan, "exception" if self._exit else "closed")
 
     def _begin_anew(self) -> None:
         self._num, self._exit, self._gaps = 0, None, []

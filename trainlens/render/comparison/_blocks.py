@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trainlens import words
 from trainlens.comparison.expectations import Judged
 from trainlens.comparison.model import Comparison, Row
 from trainlens.render._cells import Table
 from trainlens.render.comparison import _details, _words
+from trainlens.render.comparison._cautions import cautions
 from trainlens.words import shortened
 
 _METRICS, _CANDIDATES, _SETTINGS, _NOTICES = 20, 20, 20, 5
 """Rows that are shown where not all are wanted."""
 _FEW = 4
 """So many candidates can stand side by side."""
-_ALIKE = 3
-"""Cautions of a kind that are shown where not all are wanted."""
 _DETAILED = 3
 """Rows that are told of at length where not all are wanted."""
 
@@ -70,37 +68,7 @@ def _head(c: Comparison, everything: bool) -> Iterator[Block]:
     told = (*(_words.ended(r) for r in reason if r), *_words.standing(c))
     yield Block(_words.verdict(c), told, level=1)
     if c.cautions:
-        yield Block("Cautions", tuple(_cautions(c, everything)))
-
-
-def _cautions(c: Comparison, everything: bool) -> Iterator[str]:
-    """What to mind: each once, and of a kind that most candidates share the first ones."""
-    held: dict[str, dict[str, list[str]]] = {}
-    for one in c.cautions:
-        held.setdefault(one.kind, {}).setdefault(one.message, []).append(one.candidate)
-    names = (
-        *(arm.name for arm in c.arms),
-        *(one.key for one in c.config_diff),
-        *(_words.called(row) for row in c.rows),
-    )
-    several = len(c.candidates) > 1
-    for found in held.values():
-        shown = list(found.items())[: None if everything else _ALIKE]
-        for message, whose in shown:
-            known = [shortened(n) for n in whose if n]
-            if several and known and not any(n in message for n in whose):
-                yield _words.ended(f"{_some(known)}: {message}")
-            else:
-                yield _words.ended(_words.capitalised(message, names))
-        rest = len(found) - len(shown)
-        if rest:
-            which = "candidate" if rest == 1 else "candidates"
-            yield f"The like of {words.step(rest)} more {which}; --all shows them."
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    rest = len(names) - most
-    return _words.listed([*names[:most], f"{rest} more"] if rest > 0 else names)
+        yield Block("Cautions", tuple(cautions(c, everything)))
 
 
 # --- all metrics, all candidates ------------------------------------------------------------
@@ -165,7 +133,7 @@ def _held_back(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
             held.setdefault(row.because, []).append(_words.called(row))
     for because, names in list(held.items())[:most]:
         why = "as said above" if because == rows[0].because else because
-        yield _words.ended(f"{_some(names)}: {why}")
+        yield _words.ended(f"{_words.some(names)}: {why}")
 
 
 def _without_zero(row: Row) -> bool:
@@ -200,7 +168,7 @@ def _by_candidate(c: Comparison, everything: bool) -> Block:
     held = {r.candidate for r in own}
     without = [shortened(name) for name in c.candidates if name not in held]
     notes = _more(most, len(held), "candidates")
-    notes += (f"Without {_words.called(row)}: {_some(without)}.",) if without else ()
+    notes += (f"Without {_words.called(row)}: {_words.some(without)}.",) if without else ()
     notes += tuple(_open(own))
     return Block(f"Candidates by {_titled(row)}", table=table, notes=notes)
 
@@ -213,7 +181,7 @@ def _open(rows: Sequence[Row], most: int = 5) -> Iterator[str]:
             held.setdefault(row.because, []).append(shortened(row.candidate))
     for because, names in list(held.items())[:most]:
         said = any(name in because for name in names)
-        yield _words.ended(because if said else f"{_some(names)}: {because}")
+        yield _words.ended(because if said else f"{_words.some(names)}: {because}")
     if len(held) > most:
         yield f"And {len(held) - most} more reasons; --json lists them all."
 

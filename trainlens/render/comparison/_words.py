@@ -335,3 +335,9 @@ def ended(text: str) -> str:
 def capitalised(text: str, names: tuple[str, ...]) -> str:
     """A sentence with a capital letter, where it does not begin with a name."""
     return text if text.startswith(names) else text[:1].upper() + text[1:]
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first names of many as words, and how many more there are."""
+    rest = len(names) - most
+    return listed([*names[:most], f"{rest} more"] if rest > 0 else names)
