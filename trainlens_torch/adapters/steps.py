@@ -329,7 +329,7 @@ class StepRecorder:
             plan = {name: value for one in plans for name, value in one.items()}
             if self._updates is not None:
                 plan["total_steps"] = self._updates
-            self.log = RunLogger(self._given, config=self._config, schedules=plan)
+            self.log = RunLogger(self._given, config=self._config, schedules=plan, end=True)
 
     def _restore(self) -> None:
         if self._state is None:

@@ -20,7 +20,7 @@ from trainlens_torch.record.held import Kept, Later, Waiting
 from trainlens_torch.record.making import SinkLike, copies, makers
 from trainlens_torch.record.outlet import Outlet
 from trainlens_torch.record.pipeline import Pipeline, Watching
-from trainlens_torch.record.settings import planned, readable
+from trainlens_torch.record.settings import planned, readable, total_updates
 from trainlens_torch.record.siblings import RollCall
 from trainlens_torch.record.sinks import Closing, Target
 from trainlens_torch.record.values import optional, plain, resolved, whole
@@ -77,6 +77,9 @@ class RunLogger:
     watchers : sequence
         Objects with ``see(entry)``, called in the thread that writes; their anomalies go into the
         record.
+    end : bool
+        Whether a last line of the native log says that it was ended, and how: reports and the
+        monitor know it at once then. Whoever reads the lines must pass over it as over the header.
     clock : callable
         Returns Unix seconds.
 
@@ -109,6 +112,7 @@ class RunLogger:
         rank: int | None = None,
         limit: int = 100_000,
         watchers: Sequence[Watching] = (),
+        end: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if limit < 1:
@@ -120,7 +124,7 @@ class RunLogger:
         self._run = run or (self.path.stem if self._is_file else self.path.name)
         self._config = readable(config) or {}
         self._schedules = readable(planned(schedules))
-        self._rank, self._limit = rank, limit
+        self._rank, self._limit, self._end = rank, limit, end
         self._watchers, self._clock = tuple(watchers), clock
         self._home = (os.getpid(), self._own_rank())
         self._closed = False
@@ -283,7 +287,8 @@ class RunLogger:
         target = Target(
             folder=ranks.own_folder(folder, process), run=self._run, clock=self._clock,
             config=self._config, schedules=self._schedules or {}, rank=rank,
-            total=_total(self._schedules, self._config), closing=self._closing,
+            total=total_updates(self._schedules, self._config),
+            closing=self._closing if self._end else None,
             # A folder of its own has nothing of other runs.
             copies=() if self._is_file else copies(self._sinks, rank),
             ranks=1 if rank or process is not None else ranks.world() or 1,
@@ -388,12 +393,3 @@ def _optional(name: str, value: Any, refuse: Callable[[str, Exception], None]) -
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         refuse(name, error)
         return None
-
-
-def _total(schedules: Any, config: Any) -> float | None:
-    """Updates of the whole training, where the head of the log tells them."""
-    for given in (schedules, config):
-        found = given.get("total_steps") if isinstance(given, Mapping) else None
-        if isinstance(found, int | float) and found > 0:
-            return float(found)
-    return None

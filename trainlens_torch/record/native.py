@@ -17,7 +17,7 @@ __all__ = ["NativeSink"]
 class NativeSink(FileSink):
     """Appends entries to a ``trainlens.log/1`` file; those that wait together go out at once.
 
-    When it is closed it says so in a last line, if it has written an entry.
+    When it is closed it says so in a last line, where that is wanted and it has written an entry.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class NativeSink(FileSink):
         """Say that the log is ended, and how, and end the file. Repeating it does nothing."""
         wrote, self._wrote = self._wrote, False
         try:
-            if wrote:
+            if wrote and self._closing is not None:
                 self._file.write([end_line(self._clock(), self._closing.how)])
         finally:
             super().close()

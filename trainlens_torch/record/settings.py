@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["planned", "readable"]
+__all__ = ["planned", "readable", "total_updates"]
 
 _DEEP = 20
 _MANY = (list, tuple, set, frozenset)
@@ -60,4 +60,13 @@ def _mapping(given: Any) -> Mapping[Any, Any] | None:
         return {name: getattr(given, name, None) for name in names}
     if type(given).__name__ in ("Namespace", "SimpleNamespace"):
         return dict(vars(given))
+    return None
+
+
+def total_updates(schedules: Any, config: Any) -> float | None:
+    """Updates of the whole training, where the head of the log tells them."""
+    for given in (schedules, config):
+        found = given.get("total_steps") if isinstance(given, Mapping) else None
+        if isinstance(found, int | float) and found > 0:
+            return float(found)
     return None

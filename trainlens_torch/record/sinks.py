@@ -48,8 +48,8 @@ class Target:
         Processes that train together, for the same.
     clock : callable
         Returns Unix seconds.
-    closing : Closing
-        For the last line of the native log.
+    closing : Closing or None
+        For the last line of the native log; None where there is to be none.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class Target:
     total: float | None = None
     copies: tuple[str, ...] = ()
     ranks: int = 1
-    closing: Closing = field(default_factory=Closing)
+    closing: Closing | None = None
 
 
 class Sink(Protocol):

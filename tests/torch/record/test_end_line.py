@@ -21,7 +21,7 @@ _WAIT = 300
 _BEGIN = """
 import os, sys
 from trainlens_torch.record.logger import RunLogger
-log = RunLogger(sys.argv[1], sync=sys.argv[2] == "True")
+log = RunLogger(sys.argv[1], sync=sys.argv[2] == "True", end=True)
 for step in range(40):
     log.log(step, {"a": 1.0})
 assert log.flush(60)
@@ -29,7 +29,7 @@ assert log.flush(60)
 
 
 def logged(folder, count=3, **options):
-    log = RunLogger(folder, **options)
+    log = RunLogger(folder, **{"end": True, **options})
     for step in range(count):
         log.log(step, {"a": 1.0})
     return log
@@ -55,6 +55,12 @@ def test_closing_says_so_once(tmp_path, sync):
     run = trainlens.load_one(tmp_path)
     assert run.ended.how == "closed"
     assert run.points == 3
+
+
+def test_without_the_wish_there_is_no_such_line(tmp_path):
+    logged(tmp_path, sync=True, end=False).close()
+    assert ends(tmp_path / "log.jsonl") == ([], False)
+    assert trainlens.load_one(tmp_path).ended is None
 
 
 class Failed(Exception):
@@ -108,7 +114,7 @@ def test_a_process_that_is_killed_says_nothing(tmp_path, sync):
 @BOTH
 def test_a_log_that_is_continued(tmp_path, sync):
     logged(tmp_path, sync=sync).close()
-    again = RunLogger(tmp_path, sync=sync)
+    again = RunLogger(tmp_path, sync=sync, end=True)
     again.log(3, {"a": 1.0})
     assert again.flush(_WAIT)
     assert trainlens.load_one(tmp_path).ended is None
@@ -123,11 +129,11 @@ def test_a_log_that_is_continued(tmp_path, sync):
 
 @BOTH
 def test_a_logger_that_recorded_nothing_says_nothing(tmp_path, sync):
-    RunLogger(tmp_path / "new", sync=sync).close()
+    RunLogger(tmp_path / "new", sync=sync, end=True).close()
     assert ends(tmp_path / "new/log.jsonl") == ([], False)
     log = left(tmp_path / "killed", sync, "os._exit(0)")
     before = log.read_bytes()
-    RunLogger(tmp_path / "killed", sync=sync).close()
+    RunLogger(tmp_path / "killed", sync=sync, end=True).close()
     assert log.read_bytes() == before
 
 

@@ -228,7 +228,7 @@ def test_a_log_is_continued_and_a_torn_line_is_closed(tmp_path, sync):
         file.write(b'{"step": 2, "losses": {"a"')
     with RunLogger(tmp_path, sync=sync, config={"lr": 2}) as log:
         log.log(0, {"a": 3.0})
-    first, second, _end, torn, third, _last = path.read_bytes().splitlines()
+    first, second, torn, third = path.read_bytes().splitlines()
     assert json.loads(first)["config"] == {"lr": 1}
     assert json.loads(second)["step"] == 1
     assert torn == b'{"step": 2, "losses": {"a"'

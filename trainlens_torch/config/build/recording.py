@@ -21,7 +21,7 @@ def logger(
     """The recorder of a run, with the settings at the head of its log."""
     own = config.logging
     header = {**config.header(), **(more.pop("config", None) or {})}
-    settings = {"sinks": own.sinks, "sync": own.sync, "watchers": _watchers(config)}
+    settings = {"sinks": own.sinks, "sync": own.sync, "watchers": _watchers(config), "end": True}
     return RunLogger(path, config=header, schedules=schedules, **{**settings, **more})
 
 
