@@ -55,14 +55,24 @@ class Outcome:
     folder: Path
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """Faults of the story, and notes."""
+        return (*self.story.faults, *self.story.notes)
+
+    @property
     def missing(self) -> list[str]:
         """Faults of the story that a run of the baseline has without being told."""
         return [
             f"{rule} in {run}"
             for run, rules in self.found.items()
-            for rule in (*self.story.faults, *self.story.notes)
+            for rule in self.wanted
             if rule not in rules
         ]
+
+    @property
+    def everywhere(self) -> list[str]:
+        """Faults of the story that every run of the baseline is told of."""
+        return [rule for rule in self.wanted if all(rule in r for r in self.found.values())]
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -95,7 +105,7 @@ class Outcome:
 
     def summary(self) -> str:
         """A few lines: found, verdict with its interval, targets, and where the report is."""
-        told = [f"found in every run: {', '.join((*self.story.faults, *self.story.notes))}"]
+        told = [f"found in every run: {', '.join(self.wanted)}"]
         if self.missing:
             told = [f"not found: {', '.join(self.missing)}"]
         told += self.surprises

@@ -35,7 +35,7 @@ def _row(one: Timed) -> str:
     outcome = one.outcome
     cells = (
         f"`{one.name}`: {outcome.story.title}",
-        ", ".join(f"`{rule}`" for rule in outcome.story.faults),
+        ", ".join(f"`{rule}`" for rule in outcome.everywhere),
         ", ".join(f"`{setting}`" for setting in _prescribed(outcome)),
         outcome.story.metric,
         f"{outcome.verdict}: {outcome.row['because']}",
