@@ -158,10 +158,11 @@ def test_the_run_is_named_after_the_log(tmp_path):
 def test_each_folder_is_listed_once(tmp_path, monkeypatch):
     for i in range(60):
         (tmp_path / f"r{i}.jsonl").write_text(rows(0, 3))
+    logs = sorted(tmp_path.iterdir())
     listed = []
     scan = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scan(path))
-    assert len(discover(*sorted(tmp_path.iterdir()))) == 60
+    assert len(discover(*logs)) == 60
     assert len(listed) == 1
 
 

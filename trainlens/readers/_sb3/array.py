@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 
 _KINDS = "iufb"
 _LONGEST_HEADER = 4096
+_MALFORMED = (
+    ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy raises over a header that is none; the last one from Python 3.12 on."""
 _VERSIONS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -26,7 +31,7 @@ def load(data: bytes) -> tuple[NDArray[Any] | None, str]:
     try:
         reader = _VERSIONS[np.lib.format.read_magic(file)]
         shape, by_columns, kind = reader(file, max_header_size=_LONGEST_HEADER)
-    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):
+    except _MALFORMED:
         return None, "it is no numpy array"
     if kind.hasobject:
         return None, "it holds Python objects, which are never loaded"
