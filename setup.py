@@ -7,6 +7,10 @@ import sys
 
 from setuptools import Extension, setup
 
+# The stable interface: one wheel serves every Python from 3.10 on. Headers from 3.13 on call
+# functions by names that older Pythons know with other meanings ("#" formats).
+OLDEST = (3, 10) if sys.version_info < (3, 13) else (3, 13)
+
 
 def compiled(module: str, source: str, *headers: str) -> Extension:
     """An extension of one source file; `headers` are the files beside it that it includes."""
@@ -15,8 +19,10 @@ def compiled(module: str, source: str, *headers: str) -> Extension:
         module,
         sources=[source],
         depends=[f"{folder}/{name}.h" for name in headers],
-        # The stable interface: one wheel serves every Python from 3.10 on.
-        define_macros=[("Py_LIMITED_API", "0x030A0000"), ("PY_SSIZE_T_CLEAN", "1")],
+        define_macros=[
+            ("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000"),
+            ("PY_SSIZE_T_CLEAN", "1"),
+        ],
         py_limited_api=True,
         extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
         optional=True,
@@ -71,5 +77,5 @@ setup(
             "../_powers",
         ),
     ],
-    options={"bdist_wheel": {"py_limited_api": "cp310"}},
+    options={"bdist_wheel": {"py_limited_api": f"cp{OLDEST[0]}{OLDEST[1]}"}},
 )
