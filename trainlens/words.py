@@ -156,8 +156,15 @@ def shortened(text: str, length: int = 60) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str:
     """What to say of a name that does not exist.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    alike : float
+        From 0 to 1, as `difflib.get_close_matches` has it: less alike is not meant.
 
     Examples
     --------
@@ -167,7 +174,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     listed = list(known)
-    found = difflib.get_close_matches(name, listed, 1)
+    found = difflib.get_close_matches(name, listed, 1, alike)
     if found:
         return f"did you mean {found[0]!r}?"
     return f"there are: {', '.join(listed)}" if listed else "there is none"

@@ -36,11 +36,9 @@ class _Folder(click.Group):
         known = self.list_commands(context)
         # An option that does not exist is click's to name.
         if args[0] not in known and not args[0].startswith("-"):
-            from difflib import get_close_matches
+            from trainlens.words import nearest
 
-            near = get_close_matches(args[0], known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-            context.fail(f"No such command {args[0]!r}; {hint}")
+            context.fail(f"No such command {args[0]!r}; {nearest(args[0], known, 0.5)}")
         return super().resolve_command(context, args)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
